@@ -1,0 +1,129 @@
+/** Better Auth as Taskward runs it. */
+import { betterAuth } from "better-auth";
+import { APIError } from "better-auth/api";
+import { genericOAuth, jwt, type JwtOptions } from "better-auth/plugins";
+import { PostgresDialect } from "kysely";
+import { pool, SCHEMA } from "./database";
+import { deleteTasksOf, TasksRemain } from "./farewell";
+import { PEER_HEADER } from "./peer";
+import { type Settings, settings } from "./settings";
+
+const DAY = 24 * 60 * 60;
+
+export function jwtOptions({ issuer, audience, algorithm }: Settings): JwtOptions {
+  return {
+    // A token for every look at the session would be minted and thrown away; it is asked for when needed.
+    disableSettingJwtHeader: true,
+    jwks: {
+      keyPairConfig: algorithm === "RS256" ? { alg: "RS256" } : { alg: "EdDSA", crv: "Ed25519" },
+      rotationInterval: 90 * DAY,
+    },
+    jwt: {
+      issuer,
+      audience,
+      expirationTime: "15m",
+      // The service needs to know who, nothing else: `sub` is added by the plugin. No name, no e-mail.
+      definePayload: () => ({}),
+    },
+  };
+}
+
+function providers({ google, github, oidc }: Settings) {
+  return {
+    social: { ...(google && { google }), ...(github && { github }) },
+    generic: oidc
+      ? [
+          {
+            providerId: "oidc",
+            clientId: oidc.clientId,
+            clientSecret: oidc.clientSecret,
+            discoveryUrl: oidc.discoveryUrl,
+            scopes: ["openid", "email", "profile"],
+            // An unreachable provider must not become one whose ID tokens are believed unverified.
+            requireIdTokenVerification: true,
+          },
+        ]
+      : [],
+  };
+}
+
+export function options(from: Settings) {
+  const { social, generic } = providers(from);
+  return {
+    appName: "Taskward",
+    baseURL: from.origin,
+    secret: from.secret,
+    database: {
+      dialect: new PostgresDialect({ pool: pool() }),
+      type: "postgres" as const,
+      schemaName: SCHEMA,
+      transaction: true,
+    },
+    emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128 },
+    socialProviders: social,
+    // Off, so that a session that was ended gets no new tokens out of a cached copy.
+    session: { cookieCache: { enabled: false } },
+    user: {
+      deleteUser: {
+        enabled: true,
+        beforeDelete: async (_user: unknown, request: Request | undefined) => {
+          try {
+            const auth = await getAuth();
+            const { token } = await auth.api.getToken({ headers: request?.headers ?? new Headers() });
+            await deleteTasksOf(token);
+          } catch (error) {
+            if (!(error instanceof TasksRemain)) throw error;
+            throw new APIError("SERVICE_UNAVAILABLE", { code: "TASKS_REMAIN", message: error.message });
+          }
+        },
+      },
+    },
+    rateLimit: {
+      enabled: true,
+      customRules: {
+        // Counted by `Failures`, which forgives a password that was right.
+        "/sign-in/email": false as const,
+        "/sign-up/email": { window: 60, max: 60 },
+        "/token": { window: 10, max: 100 },
+      },
+    },
+    advanced: {
+      cookiePrefix: "taskward",
+      // Written by our own server from the socket; whatever a client sent under this name is overwritten.
+      ipAddress: { ipAddressHeaders: [PEER_HEADER] },
+      // Checked by migrating at start; at run time a database that is away must not be remembered as a bad schema.
+      database: { validateSchema: false },
+    },
+    telemetry: { enabled: false },
+    logger: { level: "error" as const },
+    onAPIError: { errorURL: "/sign-in" },
+    plugins: [jwt(jwtOptions(from)), genericOAuth({ config: generic })],
+  };
+}
+
+function build(from: Settings) {
+  return betterAuth(options(from));
+}
+
+export type Auth = ReturnType<typeof build>;
+
+const RETRY_DISCOVERY_MS = 15_000;
+const shared = globalThis as typeof globalThis & { taskwardAuth?: { auth: Auth; madeAt: number } };
+
+/** Discovery runs once, when Better Auth starts; a provider that was away then would stay away for good. */
+async function lacksOidc(auth: Auth): Promise<boolean> {
+  const context = await auth.$context;
+  return !context.socialProviders.some((provider) => provider.id === "oidc");
+}
+
+export async function getAuth(): Promise<Auth> {
+  const now = Date.now();
+  const held = shared.taskwardAuth;
+  if (held) {
+    const stale = settings().oidc && now - held.madeAt > RETRY_DISCOVERY_MS && (await lacksOidc(held.auth));
+    if (!stale) return held.auth;
+  }
+  const auth = build(settings());
+  shared.taskwardAuth = { auth, madeAt: now };
+  return auth;
+}

@@ -1,0 +1,28 @@
+/** Who is asking, for pages: signed in, signed out, or nobody can tell right now. */
+import { headers } from "next/headers";
+import { cache } from "react";
+import { getAuth } from "./auth";
+
+export interface Person {
+  id: string;
+  name: string;
+  email: string;
+  since: string;
+}
+
+export type Session = { state: "in"; person: Person } | { state: "out" } | { state: "unknown" };
+
+/** "unknown" when the database cannot be asked: nobody is sent to sign in because of that. */
+export const currentSession = cache(async (): Promise<Session> => {
+  const asked = await headers();
+  try {
+    const auth = await getAuth();
+    const found = await auth.api.getSession({ headers: asked });
+    if (!found) return { state: "out" };
+    const { id, name, email, createdAt } = found.user;
+    return { state: "in", person: { id, name, email, since: createdAt.toISOString() } };
+  } catch (error) {
+    console.warn(`taskward web: a session could not be looked up: ${error instanceof Error ? error.message : "unknown"}`);
+    return { state: "unknown" };
+  }
+});
