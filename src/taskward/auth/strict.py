@@ -1,0 +1,68 @@
+"""Strict readings of base64url and JSON: one text has one meaning, or it is refused."""
+
+import base64
+import binascii
+import json
+from typing import Any, NoReturn
+
+MAX_DEPTH = 16
+
+
+def b64url(segment: str) -> bytes:
+    """Decode canonical, unpadded base64url (RFC 7515 §2).
+
+    Raises ValueError unless encoding the result again gives the same text: stray bits in the last character, padding
+    and foreign characters are other spellings of the same bytes, and a token has only one.
+    """
+    try:
+        decoded = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    except binascii.Error as error:
+        raise ValueError("not base64url") from error
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment.encode():
+        raise ValueError("not canonical base64url")
+    return decoded
+
+
+def json_object(data: bytes) -> dict[str, Any]:
+    """Read one JSON object: strict UTF-8, no BOM, no duplicate members, no NaN or Infinity, nesting at most 16.
+
+    Raises ValueError (RFC 8725 §2.4, RFC 8259 §4 and §8.1).
+    """
+    try:
+        value = _DECODER.decode(data.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    # Counting brackets is cheap and can only overestimate, so the walk is for the rare text that has many.
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member")
+    return members
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _depth(value: object) -> int:
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        level = [item for item in below if isinstance(item, dict | list)]
+    return deepest
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_constant)
