@@ -26,13 +26,9 @@ import pytest_asyncio
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("contract", "the HTTP contract against a live server")
-    group.addoption(
-        "--base-url", help="the server to speak to, such as http://127.0.0.1:8000; without it: in process"
-    )
+    group.addoption("--base-url", help="the server to speak to, such as http://127.0.0.1:8000; without it: in process")
     group.addoption("--token", help="a fresh token of one person, good for some minutes")
-    group.addoption(
-        "--other-token", help="a fresh token of somebody else; tests of two people are skipped without it"
-    )
+    group.addoption("--other-token", help="a fresh token of somebody else; tests of two people are skipped without it")
 
 
 class Person(httpx.AsyncClient):
@@ -121,7 +117,7 @@ class InProcess:
 
     async def rows(self) -> Any:
         """Every row of every table, as PostgreSQL prints it."""
-        from tests.support.postgres import dump
+        from tests.support.rows import dump
 
         return await dump(self.database_url)
 

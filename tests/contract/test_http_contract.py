@@ -204,9 +204,7 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [*ENDPOINTS, *(("GET", path) for path in UNKNOWN), ("BREW", TASKS)]
-)
+@pytest.mark.parametrize(("method", "path"), [*ENDPOINTS, *(("GET", path) for path in UNKNOWN), ("BREW", TASKS)])
 async def test_without_credentials_everything_under_api_is_401(
     api: httpx.AsyncClient, me: Person, unchanged: Unchanged, method: str, path: str
 ) -> None:
@@ -221,16 +219,12 @@ async def test_a_made_up_token_is_401_with_one_fixed_phrase(
     api: httpx.AsyncClient, me: Person, unchanged: Unchanged
 ) -> None:
     async with unchanged(me):
-        response = await api.post(
-            TASKS, json={"title": "no"}, headers={"authorization": "Bearer made.up.token"}
-        )
+        response = await api.post(TASKS, json={"title": "no"}, headers={"authorization": "Bearer made.up.token"})
         problem(response, 401, "authentication_error", "invalid_token")
         assert INVALID_TOKEN.fullmatch(response.headers["www-authenticate"])
 
 
-async def test_a_token_with_one_letter_changed_is_401(
-    api: httpx.AsyncClient, me: Person, unchanged: Unchanged
-) -> None:
+async def test_a_token_with_one_letter_changed_is_401(api: httpx.AsyncClient, me: Person, unchanged: Unchanged) -> None:
     head, payload, signature = me.token.split(".")
     flipped = ("A" if signature[9] != "A" else "B").join([signature[:9], signature[10:]])
     async with unchanged(me):
@@ -240,9 +234,7 @@ async def test_a_token_with_one_letter_changed_is_401(
         assert INVALID_TOKEN.fullmatch(response.headers["www-authenticate"])
 
 
-async def test_an_expired_token_says_so(
-    api: httpx.AsyncClient, issuer: Any, me: Person, unchanged: Unchanged
-) -> None:
+async def test_an_expired_token_says_so(api: httpx.AsyncClient, issuer: Any, me: Person, unchanged: Unchanged) -> None:
     async with unchanged(me):
         old = {"authorization": f"Bearer {issuer.expired_token(me.sub)}"}
         response = await api.post(TASKS, json={"title": "late"}, headers=old)
@@ -304,9 +296,7 @@ async def test_other_ways_to_write_the_header_are_401(
         assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize(
-    "value", ["Bearer {token} {token}", "Bearer {token},", "Bearer {token}, Bearer {token}"]
-)
+@pytest.mark.parametrize("value", ["Bearer {token} {token}", "Bearer {token},", "Bearer {token}, Bearer {token}"])
 async def test_more_than_one_token_in_the_header_is_401(
     api: httpx.AsyncClient, me: Person, unchanged: Unchanged, value: str
 ) -> None:
@@ -345,9 +335,7 @@ async def test_a_token_in_a_cookie_or_a_body_is_no_token(
     api: httpx.AsyncClient, me: Person, unchanged: Unchanged
 ) -> None:
     async with unchanged(me):
-        cookie = {
-            "cookie": f"token={me.token}; access_token={me.token}; better-auth.session_token={me.token}"
-        }
+        cookie = {"cookie": f"token={me.token}; access_token={me.token}; better-auth.session_token={me.token}"}
         for request in ({"headers": cookie, "json": {"title": "no"}}, {"data": {"access_token": me.token}}):
             response = await api.post(TASKS, **request)  # type: ignore[arg-type]  # two shapes of one call
             problem(response, 401, "authentication_error", "missing_token")
@@ -394,9 +382,7 @@ def alike(*responses: httpx.Response) -> None:
     """Nobody can tell these answers apart: same status, same headers, same body, but for the request id."""
 
     def seen(response: httpx.Response) -> Any:
-        headers = {
-            name: value for name, value in response.headers.items() if name not in ("x-request-id", "date")
-        }
+        headers = {name: value for name, value in response.headers.items() if name not in ("x-request-id", "date")}
         body = response.json() if response.content else None
         if isinstance(body, dict):
             body.pop("request_id", None)
@@ -412,13 +398,7 @@ async def test_the_path_of_somebody_else_is_403_whoever_they_are(
     me: Person, other: Person, unchanged: Unchanged, method: str, path: str
 ) -> None:
     theirs = await create(other)
-    body = (
-        {"title": "mine now"}
-        if method in ("POST", "PUT")
-        else {"completed": True}
-        if method == "PATCH"
-        else None
-    )
+    body = {"title": "mine now"} if method in ("POST", "PUT") else {"completed": True} if method == "PATCH" else None
     async with unchanged(me, other):
         answers = []
         for user in (
@@ -502,9 +482,7 @@ async def test_another_persons_task_looks_like_one_that_never_was(
             alike(*answers)
 
 
-async def test_another_persons_cursor_looks_like_a_made_up_one(
-    me: Person, other: Person, unchanged: Unchanged
-) -> None:
+async def test_another_persons_cursor_looks_like_a_made_up_one(me: Person, other: Person, unchanged: Unchanged) -> None:
     for _ in range(2):
         await create(other)
         await create(me)
@@ -545,9 +523,7 @@ async def test_lists_counts_and_clearing_are_about_ones_own(me: Person, other: P
 
 async def test_create_answers_201_with_the_task_and_where_it_is(me: Person, marker: str) -> None:
     before = (await me.everything())[1]
-    response = await me.post(
-        TASKS, json={"title": f"  {marker} ", "description": "two litres", "completed": True}
-    )
+    response = await me.post(TASKS, json={"title": f"  {marker} ", "description": "two litres", "completed": True})
     task = a_task(ok(response, 201), title=marker, description="two litres", completed=True)
     assert task["created_at"] == task["updated_at"]
     assert abs((datetime.now(UTC) - moment(task["created_at"])).total_seconds()) < 120
@@ -636,9 +612,7 @@ async def test_a_body_that_is_not_json_is_400(
     task = await create(me)
     async with unchanged(me):
         address = TASKS + path.format(**task)
-        response = await me.request(
-            method, address, content=body, headers={"content-type": "application/json"}
-        )
+        response = await me.request(method, address, content=body, headers={"content-type": "application/json"})
         problem(response, 400, "bad_request", "malformed_json")
 
 
@@ -690,9 +664,7 @@ async def test_json_that_is_no_object_is_422(
     async with unchanged(me):
         raw = json.dumps(body).encode()
         address = TASKS + path.format(**task)
-        response = await me.request(
-            method, address, content=raw, headers={"content-type": "application/json"}
-        )
+        response = await me.request(method, address, content=raw, headers={"content-type": "application/json"})
         assert problem(response, 422, "validation_error")["errors"]
 
 
@@ -810,9 +782,7 @@ async def test_a_refused_create_does_not_use_its_key_up(me: Person, unchanged: U
     ok(await me.post(TASKS, json={"title": "now"}, headers=key), 201)
 
 
-@pytest.mark.parametrize(
-    "key", ["", " ", "x" * 256, "x" * 1000], ids=lambda key: f"{len(key)} of {key[:1]!r}"
-)
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "x" * 1000], ids=lambda key: f"{len(key)} of {key[:1]!r}")
 async def test_a_key_of_no_or_too_many_characters_is_422(me: Person, unchanged: Unchanged, key: str) -> None:
     async with unchanged(me):
         response = await me.post(TASKS, json={"title": "a"}, headers={"idempotency-key": key})
@@ -833,9 +803,7 @@ async def test_two_keys_in_one_request_are_refused(me: Person, unchanged: Unchan
 @pytest.mark.parametrize("length", [1, 255])
 async def test_keys_of_1_to_255_characters_work(me: Person, length: int) -> None:
     key = {
-        "idempotency-key": "".join(
-            secrets.choice("0123456789abcdef!~ \"\\%'") for _ in range(length)
-        ).replace(" ", "_")
+        "idempotency-key": "".join(secrets.choice("0123456789abcdef!~ \"\\%'") for _ in range(length)).replace(" ", "_")
     }
     await me.post(TASKS, json={"title": "a"}, headers=key)
     first = ok(await me.post(TASKS, json={"title": "a"}, headers=key))
@@ -858,9 +826,7 @@ async def test_one_key_with_two_bodies_at_once_keeps_one_of_them(me: Person, mar
     assert len(ok(await me.get(TASKS, params={"q": marker}))["items"]) == 1
 
 
-async def test_a_repeat_after_an_edit_is_the_same_task_and_does_not_undo_it(
-    me: Person, unchanged: Unchanged
-) -> None:
+async def test_a_repeat_after_an_edit_is_the_same_task_and_does_not_undo_it(me: Person, unchanged: Unchanged) -> None:
     key = {"idempotency-key": secrets.token_hex(8)}
     first = ok(await me.post(TASKS, json={"title": "once"}, headers=key), 201)
     ok(await me.patch(f"{TASKS}/{first['id']}", json={"title": "edited"}))
@@ -972,12 +938,8 @@ async def test_the_list_is_newest_first_and_pages_hold_each_task_once(me: Person
     assert await walk(me, q=marker) == newest
     for limit in (1, 2, 3, 6, 7, 8, 200):
         assert await walk(me, q=marker, limit=limit) == newest
-    assert await walk(me, q=marker, completed="true", limit=2) == [
-        task for task in newest if task["completed"]
-    ]
-    assert await walk(me, q=marker, completed="false", limit=2) == [
-        task for task in newest if not task["completed"]
-    ]
+    assert await walk(me, q=marker, completed="true", limit=2) == [task for task in newest if task["completed"]]
+    assert await walk(me, q=marker, completed="false", limit=2) == [task for task in newest if not task["completed"]]
     exact = ok(await me.get(TASKS, params={"q": marker, "limit": 7}))
     assert exact["next_cursor"] is None, "nothing follows the last full page"
     everything = await walk(me, limit=200)
@@ -1003,9 +965,7 @@ async def test_a_cursor_outlives_the_task_it_points_at_and_skips_nothing(me: Per
     assert rest["items"] == [made[3]]
 
 
-async def test_search_finds_any_case_in_title_and_description_and_nothing_else(
-    me: Person, marker: str
-) -> None:
+async def test_search_finds_any_case_in_title_and_description_and_nothing_else(me: Person, marker: str) -> None:
     in_title = await create(me, f"Buy {marker.upper()}milk")
     in_text = await create(me, description=f"… {marker}MILK …")
     await create(me, "milk", description="something else")
@@ -1014,9 +974,7 @@ async def test_search_finds_any_case_in_title_and_description_and_nothing_else(
     assert await walk(me, q=f"{marker}  milk") == []
 
 
-@pytest.mark.parametrize(
-    "sign", ["%", "_", "\\", "'", '"', "\\%", "%%", "--", "[a]", "*", ".", "+", "&", "#", "ß"]
-)
+@pytest.mark.parametrize("sign", ["%", "_", "\\", "'", '"', "\\%", "%%", "--", "[a]", "*", ".", "+", "&", "#", "ß"])
 async def test_search_takes_signs_as_they_are(me: Person, marker: str, sign: str) -> None:
     task = await create(me, f"{marker}{sign}end")
     await create(me, f"{marker}Xend")
@@ -1058,10 +1016,7 @@ BAD_QUERIES = {
             "NaN",
         )
     },
-    **{
-        f"completed={value}": ("completed", value)
-        for value in ("", "maybe", "1", "0", "yes", "TRUE", "null", "true ")
-    },
+    **{f"completed={value}": ("completed", value) for value in ("", "maybe", "1", "0", "yes", "TRUE", "null", "true ")},
     **{
         f"cursor={value}": ("cursor", value)
         for value in ("", "made-up", "AAAA", "a" * 5000, "\0", "🦊", "e30=", "bnVsbA", NOWHERE, "0", "../..")
@@ -1096,9 +1051,7 @@ async def test_a_cursor_that_was_tampered_with_is_refused(me: Person, unchanged:
 
 
 async def test_every_bad_parameter_is_named_at_once(me: Person) -> None:
-    response = await me.get(
-        TASKS, params={"limit": "0", "completed": "maybe", "cursor": "made-up", "q": "\0"}
-    )
+    response = await me.get(TASKS, params={"limit": "0", "completed": "maybe", "cursor": "made-up", "q": "\0"})
     problem(response, 422, "validation_error", fields={"limit", "completed", "cursor", "q"})
 
 
@@ -1154,9 +1107,7 @@ async def test_counts_follow_every_change(me: Person) -> None:
 async def test_put_replaces_everything_that_can_be_written(me: Person) -> None:
     task = await create(me, description="old", completed=True)
     address = f"{TASKS}/{task['id']}"
-    new = a_task(
-        ok(await me.put(address, json={"title": " new ", "description": "text", "completed": False}))
-    )
+    new = a_task(ok(await me.put(address, json={"title": " new ", "description": "text", "completed": False})))
     assert new == {
         **task,
         "title": "new",
@@ -1216,9 +1167,7 @@ async def test_complete_without_a_body_toggles_and_with_one_sets(me: Person) -> 
     address = f"{TASKS}/{task['id']}/complete"
     seen = []
     for body in (None, None, None, True, True, False, False):
-        response = (
-            await me.patch(address) if body is None else await me.patch(address, json={"completed": body})
-        )
+        response = await me.patch(address) if body is None else await me.patch(address, json={"completed": body})
         after = a_task(ok(response))
         seen.append(after["completed"])
         assert {**after, "completed": False, "updated_at": ""} == {**task, "updated_at": ""}
@@ -1347,9 +1296,7 @@ async def test_a_change_that_names_what_is_there_goes_through(
     task = await create(me)
     address = f"{TASKS}/{task['id']}"
     tag = (await me.get(address)).headers["etag"]
-    response = await me.request(
-        method, address + suffix, json=body, headers={"if-match": how.format(tag=tag)}
-    )
+    response = await me.request(method, address + suffix, json=body, headers={"if-match": how.format(tag=tag)})
     ok(response, 204 if method == "DELETE" else 200)
 
 
@@ -1366,9 +1313,7 @@ async def test_of_ten_changes_at_once_under_one_tag_exactly_one_wins(me: Person)
     task = await create(me)
     address = f"{TASKS}/{task['id']}"
     condition = {"if-match": (await me.get(address)).headers["etag"]}
-    answers = await asyncio.gather(
-        *(me.patch(address, json={"title": f"{n}"}, headers=condition) for n in range(10))
-    )
+    answers = await asyncio.gather(*(me.patch(address, json={"title": f"{n}"}, headers=condition) for n in range(10)))
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 9
     winner = next(answer for answer in answers if answer.status_code == 200)
     assert ok(await me.get(address)) == winner.json()
@@ -1418,9 +1363,7 @@ async def test_a_method_that_is_not_allowed_is_405_and_says_which_are(
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} - ALLOWED[path]:
             response = await me.request(method, path)
             problem(response, 405, "method_not_allowed")
-            assert {word.strip() for word in response.headers["allow"].split(",")} - {"OPTIONS"} == ALLOWED[
-                path
-            ]
+            assert {word.strip() for word in response.headers["allow"].split(",")} - {"OPTIONS"} == ALLOWED[path]
 
 
 @pytest.mark.parametrize("path", [TASKS, f"{TASKS}/counts", "/healthz", "/readyz", "/openapi.json"])
@@ -1521,9 +1464,7 @@ async def test_every_answer_carries_the_security_headers_once(me: Person, path: 
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-async def test_a_preflight_from_our_client_is_answered_without_a_token(
-    api: httpx.AsyncClient, method: str
-) -> None:
+async def test_a_preflight_from_our_client_is_answered_without_a_token(api: httpx.AsyncClient, method: str) -> None:
     wanted = "authorization, content-type, idempotency-key, if-match, if-none-match"
     headers = {
         "origin": ORIGIN,
@@ -1574,9 +1515,7 @@ def lets_the_browser_read(response: httpx.Response) -> None:
     assert {"etag", "location", "retry-after", "x-request-id"} <= exposed
 
 
-async def test_the_browser_may_read_answers_and_failures_of_every_kind(
-    me: Person, api: httpx.AsyncClient
-) -> None:
+async def test_the_browser_may_read_answers_and_failures_of_every_kind(me: Person, api: httpx.AsyncClient) -> None:
     here = {"origin": ORIGIN}
     two = [("origin", ORIGIN), ("authorization", "Bearer a"), ("authorization", "Bearer b")]
     json_type = {**here, "content-type": "application/json"}
@@ -1644,13 +1583,7 @@ async def test_without_a_database_the_service_is_up_but_not_ready_and_says_503(
         for told in ("hunter2", "somebody", str(unused_tcp_port), "refused", "Errno"):
             assert told not in not_ready.text
         for method, path in ENDPOINTS:
-            body = (
-                {"title": "a"}
-                if method in ("POST", "PUT")
-                else {"completed": True}
-                if method == "PATCH"
-                else None
-            )
+            body = {"title": "a"} if method in ("POST", "PUT") else {"completed": True} if method == "PATCH" else None
             response = await person.request(method, path, json=body, headers={"origin": ORIGIN})
             problem(response, 503, "unavailable", "database_unavailable")
             assert int(response.headers["retry-after"]) >= 1
@@ -1660,9 +1593,7 @@ async def test_without_a_database_the_service_is_up_but_not_ready_and_says_503(
         problem(await anyone.get(TASKS), 401, "authentication_error", "missing_token")
 
 
-async def test_without_keys_a_token_is_503_and_not_refused(
-    variant: Variant, me: Person, unchanged: Unchanged
-) -> None:
+async def test_without_keys_a_token_is_503_and_not_refused(variant: Variant, me: Person, unchanged: Unchanged) -> None:
     from tests.support.issuer import Answer, Issuer
 
     issuer = Issuer("http://127.0.0.2:3000")
@@ -1676,9 +1607,7 @@ async def test_without_keys_a_token_is_503_and_not_refused(
             response = await person.post(TASKS, json={"title": "a"}, headers={"origin": ORIGIN})
             problem(response, 503, "unavailable", "keys_unavailable")
             assert int(response.headers["retry-after"]) >= 1
-            assert "www-authenticate" not in response.headers, (
-                "a client must not sign its user out because of it"
-            )
+            assert "www-authenticate" not in response.headers, "a client must not sign its user out because of it"
             lets_the_browser_read(response)
             problem(await anyone.get(TASKS), 401, "authentication_error", "missing_token")
             ready = await anyone.get("/readyz")

@@ -1,0 +1,116 @@
+"""What every test may ask for: an issuer, the application on a database of its own, and three people."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+pytest_plugins = ["tests.support.postgres"]
+
+
+class Person(httpx.AsyncClient):
+    """A client with the token of one subject."""
+
+    def __init__(self, sub: str, token: str, **connection: Any) -> None:
+        super().__init__(headers={"authorization": f"Bearer {token}"}, **connection)
+        self.sub, self.token = sub, token
+
+
+def connection(app: Any, address: str = "127.0.0.1") -> dict[str, Any]:
+    """How httpx reaches the application in this process; a crash is an answer, as it is for real clients."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 50000))
+    return {"transport": transport, "base_url": "http://taskward.test"}
+
+
+@pytest.fixture
+def issuer() -> Any:
+    from tests.support.issuer import Issuer
+
+    return Issuer()
+
+
+@pytest.fixture
+def settings(issuer: Any, database_url: str) -> Any:
+    """A real database, the stand-in issuer, everything else as shipped."""
+    from tests.support.application import settings_for
+
+    return settings_for(issuer, database_url)
+
+
+@pytest_asyncio.fixture
+async def app(settings: Any, issuer: Any) -> AsyncIterator[Any]:
+    """The application, started, fetching its keys from the stand-in issuer in memory."""
+    from asgi_lifespan import LifespanManager
+    from taskward.app import create_app
+
+    async with (
+        httpx.AsyncClient(transport=issuer.transport()) as http,
+        LifespanManager(create_app(settings, http=http)) as manager,
+    ):
+        yield manager.app
+
+
+@pytest_asyncio.fixture
+async def client(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody without a token."""
+    async with httpx.AsyncClient(**connection(app)) as client:
+        yield client
+
+
+Introduce = Callable[[str], Any]
+
+
+@pytest_asyncio.fixture
+async def person(app: Any, issuer: Any) -> AsyncIterator[Introduce]:
+    """`await person("dora")`: a client with a token of that subject's, closed with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def introduce(sub: str) -> Person:
+            return await stack.enter_async_context(Person(sub, issuer.token(sub), **connection(app)))
+
+        yield introduce
+
+
+@pytest_asyncio.fixture
+async def alice(person: Introduce) -> Person:
+    return await person("alice")
+
+
+@pytest_asyncio.fixture
+async def bob(person: Introduce) -> Person:
+    return await person("bob")
+
+
+@pytest_asyncio.fixture
+async def carol(person: Introduce) -> Person:
+    return await person("carol")
+
+
+@pytest_asyncio.fixture
+async def served(settings: Any, issuer: Any) -> AsyncIterator[str]:
+    """The application on a real socket of 127.0.0.1, as uvicorn serves it; its URL."""
+    import uvicorn
+    from taskward.app import create_app
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield  # Ctrl-C belongs to pytest
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    async with httpx.AsyncClient(transport=issuer.transport()) as http:
+        app = create_app(settings, http=http)
+        server = Server(uvicorn.Config(app, lifespan="on", log_config=None, server_header=False))
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving

@@ -1,0 +1,166 @@
+"""The rules of the house, held by programs: where two places must agree, or a habit must not slip, a test says so."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SRC = ROOT / "src" / "taskward"
+MODULES = {
+    ".".join(("taskward", *path.relative_to(SRC).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(SRC.rglob("*.py"))
+}
+
+ROOMS = [
+    {"auth"},
+    {"errors", "config", "log", "metrics", "embedded"},
+    {"db", "http", "openapi"},
+    {"tasks", "health"},
+    {"app"},
+    {"cli", "dev"},
+]
+"""Who may know whom: a room imports from rooms further up, and from its own."""
+
+LONGER_THAN_250 = dict[str, str]()
+"""Modules of more than 250 lines, each with its reason."""
+
+READS_THE_ENVIRONMENT = dict[str, str]()
+"""Modules beside config.py that read the environment, each with its reason."""
+
+
+def tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text())
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports(module: str) -> Iterator[str]:
+    """The modules of taskward that this one imports, wherever in its text."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "taskward")
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute here"
+            if (node.module or "").split(".")[0] == "taskward":
+                for alias in node.names:
+                    name = f"{node.module}.{alias.name}"
+                    yield name if name in MODULES else str(node.module)
+
+
+def rank(module: str) -> int:
+    return next(number for number, rooms in enumerate(ROOMS) if room(module) in rooms)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name)])
+def test_imports_go_one_way(module: str) -> None:
+    for imported in imports(module):
+        if room(imported) and room(imported) != room(module):
+            assert rank(imported) < rank(module), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name) == "auth"])
+def test_auth_knows_nothing_else_of_taskward(module: str) -> None:
+    assert {room(name) for name in imports(module)} <= {"auth"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_opens_with_one_sentence_on_what_lives_here(module: str) -> None:
+    docstring = ast.get_docstring(tree(module)) or ""
+    opening = " ".join(docstring.split("\n\n")[0].split())
+    assert re.fullmatch(r"[A-Z`].*[.:]", opening), f"{module}: {opening!r}"
+    assert not re.search(r"[.!?] [A-Z]", opening), f"{module} needs more than one sentence: {opening!r}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_short_enough_to_read(module: str) -> None:
+    lines = len(MODULES[module].read_text().splitlines())
+    if module in LONGER_THAN_250:
+        assert lines > 250, f"{module} needs its exception no more"
+    else:
+        assert lines <= 250, f"{module} has {lines} lines"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_configuration_reads_the_environment(module: str) -> None:
+    reads = {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    } & {"os.environ", "os.environb", "os.getenv", "os.getenvb"}
+    from_os = {
+        alias.name
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ImportFrom) and node.module == "os"
+        for alias in node.names
+    } & {"environ", "environb", "getenv", "getenvb"}
+    if module in READS_THE_ENVIRONMENT:
+        assert reads | from_os, f"{module} needs its exception no more"
+    elif module != "taskward.config":
+        assert not reads | from_os, module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_ignore_carries_its_reason(module: str) -> None:
+    for number, line in enumerate(MODULES[module].read_text().splitlines(), 1):
+        if found := re.search(r"#\s*(type: ignore|noqa|pragma: no cover)(\[[^]]*\]|: *[A-Z0-9, ]+)?(.*)", line):
+            assert re.search(r"\w{3,} \w+", found[3]), f"{module}:{number} says no reason: {line.strip()}"
+
+
+def test_settings_and_env_example_agree() -> None:
+    from taskward.config import Settings
+
+    example = (ROOT / ".env.example").read_text()
+    named = re.findall(r"^(?:# ?)?([A-Z][A-Z0-9_]+)=", example, flags=re.MULTILINE)
+    assert len(named) == len(set(named)), "each setting once"
+    assert set(named) == {name.upper() for name in Settings.model_fields}
+
+
+def test_every_line_of_env_example_has_a_reason() -> None:
+    paragraphs = (ROOT / ".env.example").read_text().strip().split("\n\n")
+    for paragraph in paragraphs:
+        lines = paragraph.splitlines()
+        if any(re.match(r"(?:# ?)?[A-Z][A-Z0-9_]+=", line) for line in lines):
+            assert re.match(r"# .{12,}", lines[0]), f"no reason: {lines[0]}"
+
+
+def test_env_example_can_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from taskward.config import Settings
+
+    example = (ROOT / ".env.example").read_text()
+    (tmp_path / ".env").write_text(example)
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    Settings()
+
+
+def make_targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text()
+    return set(re.findall(r"^([a-z][a-z0-9_-]*):(?!=)", makefile, flags=re.MULTILINE))
+
+
+def test_the_makefile_has_the_commands_of_the_contract() -> None:
+    assert {"install", "run", "test", "bench", "check", "fix", "up", "down", "help"} <= make_targets()
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_commands_that_the_documents_name_exist(document: str) -> None:
+    path = ROOT / document
+    if not path.exists():
+        pytest.skip(f"{document} is not written yet")
+    text = path.read_text()
+    code = "\n".join([*re.findall(r"```[a-z]*\n(.*?)```", text, flags=re.DOTALL), *re.findall(r"`([^`\n]+)`", text)])
+    for named in re.findall(r"(?:^|[\s;&(])make ([a-z][a-z-]*)", code):
+        assert named in make_targets(), f"make {named}"
+    for named in re.findall(r"(?:^|[\s;&(/])taskward ([a-z]+)", code):
+        assert named in {"serve", "migrate", "check", "explain", "dev"}, f"taskward {named}"
+
+
+# Models and migrations agree: tests/test_migrations.py

@@ -1,0 +1,97 @@
+"""The OpenAPI document is true: it names what there is, no more and no less, and the service keeps to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.issuer import Issuer
+from tests.support.routes import routes_of
+
+ROOT = Path(__file__).parent.parent
+SECONDS = 25
+"""How long schemathesis may try."""
+
+NOT_DESCRIBED = {("GET", "/openapi.json"), ("GET", "/docs"), ("*", "/docs/{path}")}
+"""The document itself and the page that shows it."""
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> Any:
+    return (await client.get("/openapi.json")).json()
+
+
+def operations(document: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield method.upper(), path, item[method]
+
+
+def test_every_route_is_described_and_everything_described_is_a_route(app: Any, document: Any) -> None:
+    described = {(method, path) for method, path, _ in operations(document)}
+    assert described == {(method, re.sub(r":\w+}", "}", path)) for method, path in routes_of(app)} - NOT_DESCRIBED
+
+
+def test_every_operation_has_a_name_a_summary_and_its_failures(document: Any) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    for method, path, operation in operations(document):
+        assert operation["summary"], (method, path)
+        if path.startswith("/api/"):
+            answers = operation["responses"]
+            assert {"401", "403", "429", "503"} <= set(answers), (method, path)
+            for status, answer in answers.items():
+                if int(status) >= 400:
+                    assert "application/problem+json" in json.dumps(resolved(document, answer)), (path, status)
+
+
+def resolved(document: Any, value: Any) -> Any:
+    while "$ref" in value:
+        found = document
+        for step in value["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        value = found
+    return value
+
+
+def test_everything_under_api_asks_for_a_bearer_token_and_nothing_else_does(document: Any) -> None:
+    schemes = document["components"]["securitySchemes"]
+    [(name, scheme)] = schemes.items()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    for method, path, operation in operations(document):
+        security = operation.get("security", document.get("security", []))
+        assert security == ([{name: []}] if path.startswith("/api/") else []), (method, path)
+
+
+def test_the_copy_that_the_web_client_is_made_from_is_the_document(document: Any) -> None:
+    copy = ROOT / "web" / "openapi.json"
+    if not copy.exists():
+        pytest.skip("web/openapi.json is not there yet")
+    assert json.loads(copy.read_text()) == document
+
+
+async def test_schemathesis_finds_nothing(served: str, issuer: Issuer, tmp_path: Path) -> None:
+    """Every check it has, against a real socket, for a bounded time, with a token that outlives the run."""
+    command = [
+        *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{served}/openapi.json"),
+        *("--checks", "all", "--continue-on-failure", "--max-time", str(SECONDS)),
+        *("--header", f"Authorization: Bearer {issuer.token('alice')}"),
+        *("--generation-database", "none"),
+    ]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await process.communicate()
+    print(said.decode())
+    assert process.returncode == 0, said.decode()[-6000:]
