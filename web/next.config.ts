@@ -1,9 +1,13 @@
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { NextConfig } from "next";
+
+const here = dirname(fileURLToPath(import.meta.url));
 
 const config: NextConfig = {
   output: "standalone",
-  outputFileTracingRoot: import.meta.dirname,
-  turbopack: { root: import.meta.dirname },
+  outputFileTracingRoot: here,
+  turbopack: { root: here },
   // The server's own file sets the address header and serves the pages; it needs no name badge.
   poweredByHeader: false,
   reactStrictMode: true,

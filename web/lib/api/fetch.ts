@@ -1,0 +1,50 @@
+/** `fetch` with the bearer token: renews and retries once when refused, and turns every failure into an `ApiProblem`. */
+import { logRequest } from "./log";
+import { ApiProblem, asProblem, isAbort, problemOf } from "./problem";
+import type { TokenHolder } from "./token";
+
+const PATIENCE_MS = 20_000;
+
+type Fetch = (request: Request) => Promise<Response>;
+
+async function attempt(send: Fetch, request: Request, body: string, token: string): Promise<Response> {
+  const { method } = request;
+  const headers = new Headers(request.headers);
+  headers.set("Authorization", `Bearer ${token}`);
+  // A server that accepts and never answers is as unreachable as one that is away.
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(PATIENCE_MS)]);
+  const began = performance.now();
+  try {
+    const init: RequestInit = { method, headers, signal, body: body || undefined, credentials: "omit", cache: "no-store" };
+    const response = await send(new Request(request.url, init));
+    logRequest(request, String(response.status), began);
+    return response;
+  } catch (error) {
+    logRequest(request, isAbort(error) ? "aborted" : "no answer", began);
+    throw error;
+  }
+}
+
+/** Resolves with a 2xx answer only. Rejects with an `ApiProblem`, or with the abort if the caller aborted. */
+export function authorizedFetch(tokens: TokenHolder, send: Fetch = (request) => fetch(request)): Fetch {
+  return async (request) => {
+    try {
+      // Read once and sent as text: a request's body is a stream, gone after the first attempt.
+      const body = await request.text();
+      const first = await tokens.get(request.signal);
+      let response = await attempt(send, request, body, first);
+      if (response.status === 401) {
+        await response.body?.cancel();
+        tokens.drop(first);
+        response = await attempt(send, request, body, await tokens.get(request.signal));
+      }
+      if (response.ok) return response;
+      // The session gave us a new token, so it is alive; the service does not believe it. Not the person's doing.
+      if (response.status === 401) throw new ApiProblem("refused");
+      throw await problemOf(response);
+    } catch (error) {
+      if (request.signal.aborted && isAbort(error)) throw error;
+      throw asProblem(error);
+    }
+  };
+}

@@ -1,0 +1,113 @@
+/** One person's tasks at the service, typed from its own description of itself. */
+import createClient from "openapi-fetch";
+import { ApiProblem, asProblem, isAbort } from "./problem";
+import type { components, paths } from "./schema";
+
+export type Task = components["schemas"]["Task"];
+export type TaskPage = components["schemas"]["TaskPage"];
+export type Counts = components["schemas"]["Counts"];
+export type TaskPatch = Partial<Pick<Task, "title" | "description">>;
+
+/** A task with the ETag under which the service knows this version. */
+export interface Tagged {
+  task: Task;
+  etag: string | null;
+}
+
+export const PAGE = 100;
+
+interface Listing {
+  completed: boolean;
+  q: string;
+  cursor: string | undefined;
+}
+
+interface Answer<T> {
+  data?: T;
+  response: Response;
+}
+
+/** Reading the answer can fail too: a page in HTML with status 200, a connection cut half-way. */
+async function ask<T>(asked: Promise<Answer<T>>): Promise<Answer<T>> {
+  try {
+    return await asked;
+  } catch (error) {
+    throw isAbort(error) ? error : asProblem(error);
+  }
+}
+
+/** An answer that is 2xx but carries nothing is not ours: a portal, a proxy. */
+async function need<T>(asked: Promise<Answer<T>>): Promise<T> {
+  const { data } = await ask(asked);
+  if (data === undefined) throw new ApiProblem("broken");
+  return data;
+}
+
+async function tagged(asked: Promise<Answer<Task>>): Promise<Tagged> {
+  const { data, response } = await ask(asked);
+  if (data === undefined) throw new ApiProblem("broken");
+  return { task: data, etag: response.headers.get("ETag") };
+}
+
+const matching = (etag: string | null | undefined) => (etag ? { "If-Match": etag } : {});
+
+export class TasksApi {
+  private readonly client;
+
+  /** `owner` goes into every path, so that a token of somebody else is refused instead of answered. */
+  constructor(
+    baseUrl: string,
+    private readonly owner: string,
+    fetch: (request: Request) => Promise<Response>,
+  ) {
+    this.client = createClient<paths>({ baseUrl, fetch });
+  }
+
+  private one(id: string) {
+    return { user_id: this.owner, task_id: id };
+  }
+
+  async list({ completed, q, cursor }: Listing, signal?: AbortSignal): Promise<TaskPage> {
+    const query = { completed, limit: PAGE, ...(q && { q }), ...(cursor && { cursor }) };
+    return need(
+      this.client.GET("/api/{user_id}/tasks", { params: { path: { user_id: this.owner }, query }, signal }),
+    );
+  }
+
+  async counts(signal?: AbortSignal): Promise<Counts> {
+    const path = { user_id: this.owner };
+    return need(this.client.GET("/api/{user_id}/tasks/counts", { params: { path }, signal }));
+  }
+
+  async get(id: string): Promise<Tagged> {
+    return tagged(this.client.GET("/api/{user_id}/tasks/{task_id}", { params: { path: this.one(id) } }));
+  }
+
+  /** A repeat with the same key makes no second task. */
+  async add(body: { title: string; description: string | null }, key: string): Promise<Tagged> {
+    const params = { path: { user_id: this.owner }, header: { "Idempotency-Key": key } };
+    return tagged(this.client.POST("/api/{user_id}/tasks", { params, body }));
+  }
+
+  async edit(id: string, body: TaskPatch, etag: string | null): Promise<Tagged> {
+    const params = { path: this.one(id), header: matching(etag) };
+    return tagged(this.client.PATCH("/api/{user_id}/tasks/{task_id}", { params, body }));
+  }
+
+  async setCompleted(id: string, completed: boolean): Promise<Tagged> {
+    const params = { path: this.one(id) };
+    return tagged(
+      this.client.PATCH("/api/{user_id}/tasks/{task_id}/complete", { params, body: { completed } }),
+    );
+  }
+
+  async remove(id: string, etag: string | null): Promise<void> {
+    const params = { path: this.one(id), header: matching(etag) };
+    await ask(this.client.DELETE("/api/{user_id}/tasks/{task_id}", { params }));
+  }
+
+  async clearCompleted(): Promise<void> {
+    const params = { path: { user_id: this.owner }, query: { completed: true } };
+    await ask(this.client.DELETE("/api/{user_id}/tasks", { params }));
+  }
+}
