@@ -1,0 +1,196 @@
+"""A real PostgreSQL from a wheel, run as a child of this process on 127.0.0.1.
+
+The wheel's own binaries are used, never its Python API. Two things make that less simple than it sounds:
+
+- PostgreSQL refuses to run as root, so root starts it as an account without rights. That account often cannot enter
+  the folders above the clone (`/root`, `mktemp -d`: mode 0700). Nobody's folders are opened for it: the server
+  inherits the data folder as its working directory, and gets a temporary copy of the binaries.
+- No server may stay behind, and Ctrl-C in a terminal goes to every process of the group while those who use the
+  database still need it. So a guard with a session of its own stands between us and the server (embedded_guard.py).
+"""
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from taskward import embedded_guard
+from taskward.embedded_binaries import Binaries, PostgresUnavailableError, account_for
+
+_INITDB = (
+    "--username=postgres",
+    "--auth=scram-sha-256",
+    "--pwfile=../password",
+    "--encoding=UTF8",
+    # Needs no locale of the machine, and its lower() and ILIKE know all of Unicode.
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+)
+
+
+class EmbeddedPostgres:
+    """One server with its data in `folder`, and a random password beside the data (mode 0600).
+
+    `port` 0 takes a free one and keeps it over a restart. `ephemeral` trades durability for speed: for tests only.
+    `settings` are PostgreSQL's own, e.g. `{"max_connections": "20"}`.
+    """
+
+    def __init__(
+        self, folder: Path, port: int = 0, *, ephemeral: bool = False, settings: dict[str, str] | None = None
+    ) -> None:
+        self.folder, self.port, self._ephemeral = folder.absolute(), port, ephemeral
+        self._settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""} | (settings or {})
+        if ephemeral:
+            self._settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._copy = ""
+
+    def url(self, database: str = "taskward", user: str = "taskward") -> str:
+        """Where `user` finds `database`: `taskward` may create databases, `postgres` may do everything."""
+        return f"postgresql://{user}:{self._password()}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> str:
+        """Start the server, made first where there is none, and return the URL of its database.
+
+        Raises PostgresUnavailableError, whose message says what to do.
+        """
+        if self._guard is None:
+            try:
+                with self._locked() as lock:  # closed here, held on by the server, which has inherited it
+                    self._start(lock.fileno())
+            except PermissionError as error:
+                raise PostgresUnavailableError(
+                    f"{error.filename} belongs to another user: run as that user, or remove {self.folder}."
+                ) from error
+            except BaseException:
+                self.kill()
+                raise
+        return self.url()
+
+    def stop(self) -> None:
+        """Shut down in order: open transactions are rolled back, everything committed is on disk."""
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.close()
+            try:
+                self._guard.wait(30)
+                self._guard = None
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """Take the server away at once, as a power cut would: the next start recovers from the log."""
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            if guard.poll() is None:
+                os.killpg(guard.pid, signal.SIGKILL)  # the guard and the postmaster; the rest notice at once
+            guard.communicate()
+        if self._copy:
+            shutil.rmtree(self._copy, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _password(self) -> str:
+        return (self.folder / "password").read_text()
+
+    def _locked(self) -> BinaryIO:
+        """The lock that a server holds for as long as it lives, even when whoever started it is long gone."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (self.folder / "lock").open("ab")
+        deadline = time.monotonic() + 10  # the server before this one may still be shutting down
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return lock
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    lock.close()
+                    raise PostgresUnavailableError(
+                        f"{self.folder} is in use by another Taskward: stop that one, or set DATABASE_URL."
+                    ) from None
+                time.sleep(0.05)
+
+    def _start(self, lock: int) -> None:
+        binaries = Binaries.found(account_for(self.folder))
+        self._copy = binaries.copy
+        if self.folder.stat().st_uid == 0:
+            binaries.give(self.folder, *self.folder.rglob("*"))
+        if not (self.folder / "data").exists():
+            self._create(binaries)
+        # The lock is ours, so whoever wrote this file is gone, even where its process id has a new bearer.
+        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+        for _ in range(1 if self.port else 3):  # between finding a free port and taking it, it may be gone
+            port = self.port or _free_port()
+            if self._launch(binaries, lock, port):
+                self.port = port
+                return
+        wrong = (self.folder / "server.log").read_text(errors="replace")
+        if "Address already in use" in wrong:
+            raise PostgresUnavailableError(f"Port {port} is in use, and PostgreSQL was asked to listen there.")
+        reasons = re.findall(r"(?:FATAL|PANIC|error): +(.*)", wrong) or wrong.splitlines() or ["no reason given"]
+        raise PostgresUnavailableError(f"PostgreSQL did not start: {reasons[-1]} ({self.folder / 'server.log'})")
+
+    def _create(self, binaries: Binaries) -> None:
+        new = self.folder / "data.new"  # renamed when complete: an interrupted start leaves no half of one behind
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        password = self.folder / "password"
+        password.touch(0o600)
+        password.write_text(secrets.token_hex(24))
+        binaries.give(new, password)
+        fast = ["--no-sync"] if self._ephemeral else []
+        binaries.run("initdb", *_INITDB, *fast, "-D", binaries.here, cwd=new)
+        # Single-user mode reads a statement a line and needs no server; the password is hexadecimal.
+        statements = f"CREATE ROLE taskward LOGIN CREATEDB PASSWORD '{self._password()}'\n"
+        statements += "CREATE DATABASE taskward OWNER taskward\n"
+        binaries.run("postgres", "--single", "-D", binaries.here, "postgres", cwd=new, given=statements)
+        new.rename(self.folder / "data")
+
+    def _launch(self, binaries: Binaries, lock: int, port: int) -> bool:
+        settings = [f"--{name}={value}" for name, value in (self._settings | {"port": str(port)}).items()]
+        account = [str(binaries.account.pw_uid), str(binaries.account.pw_gid)] if binaries.account else ["", ""]
+        guard = [sys.executable, "-ISE", embedded_guard.__file__, *account, binaries.copy]
+        with (self.folder / "server.log").open("wb") as log:
+            self._guard = subprocess.Popen(  # noqa: S603 - our own interpreter and the wheel's binary
+                [*guard, str(binaries.folder / "postgres"), "-D", binaries.here, *settings],
+                cwd=self.folder / "data",
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 60  # recovery after a crash may take its time
+        while self._guard.poll() is None and time.monotonic() < deadline:
+            if self._is_ready():
+                return True
+            time.sleep(0.005)
+        self.kill()
+        return False
+
+    def _is_ready(self) -> bool:
+        """The word that `pg_ctl` waits for, in the eighth line of postmaster.pid."""
+        try:
+            return (self.folder / "data" / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
+        except (FileNotFoundError, IndexError):
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
