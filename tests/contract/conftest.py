@@ -133,9 +133,17 @@ async def in_process(issuer: Any, database_url: str, **settings: Any) -> AsyncIt
         yield InProcess(manager.app, issuer, database_url)
 
 
-@pytest_asyncio.fixture(scope="module")
-async def front(request: pytest.FixtureRequest) -> AsyncIterator[Front]:
+@pytest.fixture(scope="module")
+def database(request: pytest.FixtureRequest) -> Any:
+    """Where an application in this process gets its database from; a live server has its own."""
     if request.config.getoption("--base-url", default=None):
+        return None
+    return request.getfixturevalue("databases"), request.getfixturevalue("migrated_template")
+
+
+@pytest_asyncio.fixture(scope="module")
+async def front(request: pytest.FixtureRequest, database: Any) -> AsyncIterator[Front]:
+    if database is None:
         yield Live(request.config)
         return
     import respx
@@ -143,11 +151,13 @@ async def front(request: pytest.FixtureRequest) -> AsyncIterator[Front]:
     from tests.support.issuer import Issuer
 
     issuer = Issuer()
-    database = request.getfixturevalue("new_database")
-    async with respx.mock(assert_all_called=False) as router, database() as url:
+    databases, template = database
+    url = await databases.create(template)
+    async with respx.mock(assert_all_called=False) as router:
         router.route(url=issuer.jwks_url).mock(side_effect=issuer.respond)
         async with in_process(issuer, url) as front:
             yield front
+    await databases.drop(url)
 
 
 @pytest_asyncio.fixture
