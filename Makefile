@@ -1,0 +1,45 @@
+# Taskward's own commands. `make` prints them; each installs what it needs first and does nothing twice.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help install run dev test test-python test-web test-browser contract torture bench bench-quick check fix up down lock clean
+
+##@ Use it
+install: ; @$(PYTHON) scripts/install.py web ## Install everything into this folder (.venv, web/node_modules)
+run: ; @$(PYTHON) scripts/install.py build && exec $(BIN)/python scripts/run.py ## Database, API on 8000, web client on 3000; Ctrl-C stops them
+dev: python ; @exec $(BIN)/taskward dev ## Database and API only
+up: ; @docker compose up --build --wait ## The same in containers (docker compose)
+down: ; @docker compose down ## Stop the containers; the data stays
+
+##@ Work on it
+test: test-python test-web test-browser ## Every test, against a real PostgreSQL it starts itself
+check: install ## Format, lint and types, of both halves
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@npm --prefix web run --silent lint
+	@npm --prefix web run --silent typecheck
+fix: install ## Put right what can be put right by a machine
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	@npm --prefix web run --silent fix
+lock: ; @PYTHON=$(PYTHON) sh scripts/lock.sh ## Write the lock files anew (UPGRADE=1 for newer versions)
+
+##@ Parts of the tests
+test-python: install ; @$(BIN)/python -m pytest $(ARGS) ## The service (ARGS="-k name" for some of it)
+test-web: install ; @npm --prefix web run --silent test ## The web client's own
+test-browser: ; @$(PYTHON) scripts/install.py build && $(BIN)/python scripts/browser.py ## A person in a real Chromium
+contract: python ; @$(BIN)/python -m pytest tests/contract $(ARGS) ## The HTTP contract (ARGS="--base-url http://…" for a running server)
+torture: python ; @$(BIN)/python -m pytest tests -m torture $(ARGS) ## Faults and long runs
+
+##@ Measure it
+bench: python ; @$(BIN)/python -m benchmarks ## All measurements
+bench-quick: python ; @$(BIN)/python -m benchmarks --quick ## The short ones
+
+.PHONY: python
+python: ; @$(PYTHON) scripts/install.py
+
+help:
+	@awk 'BEGIN { FS = ":.*## "; printf "Taskward. Start with: make run\n" } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { split($$1, name, ":"); printf "  %-13s %s\n", name[1], $$2 }' $(MAKEFILE_LIST)

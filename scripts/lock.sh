@@ -1,0 +1,15 @@
+#!/bin/sh
+# Writes the lock files anew from pyproject.toml; `make lock UPGRADE=1` takes newer versions as well.
+set -eu
+cd "$(dirname "$0")/.."
+tools=.venv/lock
+[ -x $tools/bin/uv ] || { ${PYTHON:-python3} -m venv $tools && $tools/bin/pip install --quiet uv; }
+lock() {
+    $tools/bin/uv pip compile "$@" ${UPGRADE:+--upgrade} --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --custom-compile-command "make lock"
+}
+lock pyproject.toml --all-extras --group dev --output-file requirements.lock
+# What runs in production is what was tested: the same versions, less the tools.
+lock pyproject.toml --all-extras --constraint requirements.lock --output-file requirements-prod.lock
+lock --group pyproject.toml:build --constraint requirements.lock --output-file requirements-build.lock
+lock --group pyproject.toml:node --output-file requirements-node.lock
