@@ -74,7 +74,7 @@ def install_web() -> None:
 def build_web() -> None:
     stamp = Stamp(WEB / ".next" / ".built", sources(WEB), node_version() or "")
     if not stamp.holds():
-        run("Building the web client", ["npm", "run", "--silent", "build"], WEB, quiet=True)
+        run("Building the web client", ["npm", "run", "--silent", "build"], WEB)
         stamp.write()
 
 
@@ -150,8 +150,8 @@ def works(interpreter: Path, program: str) -> bool:
         return False
 
 
-def run(what: str, command: list[str], cwd: Path = ROOT, *, quiet: bool = False) -> None:
-    """Run one step, naming it; what a `quiet` one prints is shown only when it fails."""
+def run(what: str, command: list[str], cwd: Path = ROOT) -> None:
+    """Run one step, naming it; what it prints is shown only when it fails."""
     print(f"• {what} …", end="", flush=True)
     started = time.monotonic()
     done = subprocess.run(
@@ -159,18 +159,17 @@ def run(what: str, command: list[str], cwd: Path = ROOT, *, quiet: bool = False)
         cwd=cwd,
         env=os.environ | {"PATH": path()},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         check=False,
     )
-    print(f" {time.monotonic() - started:.1f} s" if done.returncode == 0 else "", flush=True)
+    print(f" {time.monotonic() - started:.0f} s" if done.returncode == 0 else "", flush=True)
     if done.returncode:
-        if quiet:
-            sys.stdout.buffer.write(done.stdout)
-        raise InstallError(f"{what} failed (see above). Try again: what is done stays done.")
+        sys.stderr.buffer.write(done.stdout)
+        raise InstallError(f"{what} failed, see above. Once that is mended, the same command goes on from here.")
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file alone is run by whatever Python the machine has
         sys.exit("✗ Taskward needs Python 3.11 or newer. Where you have one: make PYTHON=python3.12 …")
     sys.exit(main(*sys.argv[1:]))
