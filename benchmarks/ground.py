@@ -1,0 +1,47 @@
+"""What a run stands on: where things are, and the peers' dependencies installed beside them and nowhere else."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+RESULTS = HERE / "results"
+FASTIFY = HERE / "fastify"
+VENV = HERE / ".venv"
+PYTHON = VENV / "bin" / "python"
+
+
+def prepare() -> None:
+    """Install what is missing: half a minute the first time, nothing afterwards. Exits saying what only you can."""
+    if not Path("/proc/self/stat").exists():
+        raise SystemExit("The benchmarks read processor time from /proc: run them on Linux.")
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is not installed: `apt-get install wrk` (or dnf, brew, …), then run this again.")
+    if shutil.which("npm") is None:
+        raise SystemExit("node and npm are not installed: the Fastify peer needs Node 20.9 or later.")
+    once(HERE / "requirements.lock", VENV, install_python)
+    once(FASTIFY / "package-lock.json", FASTIFY / "node_modules", install_node)
+
+
+def once(lock: Path, folder: Path, install: Callable[[], None]) -> None:
+    """Install into `folder` unless it was made from this very lock file."""
+    stamp, digest = folder / ".installed", hashlib.sha256(lock.read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    print(f"installing {lock.relative_to(ROOT)} …", flush=True)
+    install()
+    stamp.write_text(digest)
+
+
+def install_python() -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+    lock = HERE / "requirements.lock"
+    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock], check=True)
+
+
+def install_node() -> None:
+    subprocess.run(["npm", "ci", "--ignore-scripts", "--loglevel=error"], cwd=FASTIFY, check=True)
