@@ -10,8 +10,11 @@ How it stands in time, with the defaults::
 
 import asyncio
 import contextlib
+import logging
 import math
 import random
+import re
+from collections.abc import Callable
 
 import httpx
 
@@ -27,6 +30,9 @@ BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first, second … fai
 REFRESH_AT = 0.8  # of the time to live
 MAX_WAITING = 5000  # requests; one more is answered 503
 MAX_AGE_BOUNDS = (60, 86_400)  # seconds; a Cache-Control outside is brought inside
+
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"')  # RFC 9110 §8.8.3, as far as it can be sent back
+_log = logging.getLogger("taskward.auth")
 
 
 class JwksSource:
@@ -60,7 +66,7 @@ class JwksSource:
         self._permitted = -math.inf  # when the next fetch may start
         self._failures = 0
         self._waiting = 0
-        self._answered = -math.inf  # when the last fetch that succeeded had started
+        self._begun = self._answered = 0  # fetches so far, and which of them was the last to succeed
         self._flight: asyncio.Task[KeysUnavailable | None] | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -83,8 +89,11 @@ class JwksSource:
     # Keys
 
     def known(self, kid: str) -> Key | None:
-        if self._keys is None or self._clock.monotonic() >= self._usable_until:
+        now = self._clock.monotonic()
+        if self._keys is None or now >= self._usable_until:
             return None
+        if now >= self._due and self._under_way() is None:  # the background refresh is late, or was never started
+            self._launch()
         return self._keys.get(kid)
 
     async def find(self, token: Jws) -> Key:
@@ -106,36 +115,38 @@ class JwksSource:
             self._waiting -= 1
 
     async def _ask_for(self, kid: str) -> Key:
-        arrived = self._clock.monotonic()
+        begun = self._begun
         while True:
-            await self._fetched(arrived)
+            await self._fetched(begun)
             key = self.known(kid)
             if key is not None:
                 return key
             # A fetch that began before the request came may have missed a key that is newer than it.
-            if self._answered >= arrived:
+            if self._answered > begun:
                 raise InvalidToken(Reason.UNKNOWN_KEY, "its kid is not in the key set", kid=kid)
 
-    async def _fetched(self, arrived: float) -> None:
+    async def _fetched(self, begun: int) -> None:
         """Wait for the shared fetch, or for the next one permitted. Raises KeysUnavailable when it fails."""
-        while self._flight is None:
+        while (flight := self._under_way()) is None:
             wait = self._permitted - self._clock.monotonic()
             if wait <= 0:
-                self._flight = asyncio.create_task(self._refresh())
-                self._flight.add_done_callback(self._landed)
+                self._launch()
             elif self._failures:
                 raise KeysUnavailable(math.ceil(wait), "the last fetch failed")
             else:
                 await self._clock.sleep(wait)
-                if self._answered > arrived:  # somebody else woke first, and the answer is in already
+                if self._answered > begun:  # somebody else woke first, and the answer is in already
                     return
-        # Shielded: whoever waits may go away, the fetch is everybody's.
-        failure = await asyncio.shield(self._flight)
+        await asyncio.wait({flight})  # whoever waits may go away, the fetch is everybody's and goes on
+        failure = KeysUnavailable(1, "the key source is closed") if flight.cancelled() else flight.result()
         if failure is not None:
             raise KeysUnavailable(failure.retry_after, str(failure))
 
-    def _landed(self, _: object) -> None:
-        self._flight = None
+    def _under_way(self) -> asyncio.Task[KeysUnavailable | None] | None:
+        return None if self._flight is None or self._flight.done() else self._flight
+
+    def _launch(self) -> None:
+        self._flight = asyncio.create_task(self._refresh())
 
     # Fetching
 
@@ -146,6 +157,7 @@ class JwksSource:
         """
         started = self._clock.monotonic()
         self._permitted = started + MIN_INTERVAL  # stamped before the fetch, so that failures count too
+        self._begun += 1
         try:
             answer = await fetch(self._http, self.url, self._etag if self._keys else None)
             keys = self._keys if answer.body is None else KeySet.parse(answer.body, self._keys)
@@ -158,9 +170,10 @@ class JwksSource:
         now = self._clock.monotonic()
         pause = max(BACKOFF[min(self._failures, len(BACKOFF) - 1)], getattr(error, "retry_after", 0))
         self._failures += 1
+        self._etag = None  # should that have been what the issuer stumbled over, the next question is a plain one
         self._permitted = self._due = now + min(pause, BACKOFF[-1])
         detail = str(error) if isinstance(error, FetchFailed | UnusableKeySet) else type(error).__name__
-        self._events.fetched(outcome="failed", detail=detail, seconds=now - started, keys=0)
+        self._tell(self._events.fetched, outcome="failed", detail=detail, seconds=now - started, keys=0)
         return KeysUnavailable(math.ceil(self._permitted - now), detail)
 
     def _install(self, started: float, keys: KeySet | None, answer: Fetched) -> None:
@@ -169,9 +182,10 @@ class JwksSource:
         if answer.max_age is not None:
             ttl = min(max(answer.max_age, MAX_AGE_BOUNDS[0]), MAX_AGE_BOUNDS[1])
         replaced = keys is not self._keys
-        self._keys, self._etag = keys, answer.etag
+        self._keys = keys
+        self._etag = answer.etag if answer.etag and _ETAG.fullmatch(answer.etag) else None
         self._failures = 0
-        self._answered = started
+        self._answered = self._begun
         self._fetched_at = now
         self._fresh_until = now + ttl
         self._usable_until = self._fresh_until + self._max_stale
@@ -179,12 +193,22 @@ class JwksSource:
         ahead = ttl * (REFRESH_AT - random.uniform(0, 0.1))  # noqa: S311 - spreads load, keeps no secret
         self._due = max(now + ahead, self._permitted)
         outcome = "replaced" if replaced else "unchanged"
-        self._events.fetched(outcome=outcome, detail="", seconds=now - started, keys=len(keys or ()))
+        self._tell(self._events.fetched, outcome=outcome, detail="", seconds=now - started, keys=len(keys or ()))
         if replaced and keys is not None:
             for kid, reason in keys.refused.items():
-                self._events.key_refused(kid, reason)
+                self._tell(self._events.key_refused, kid, reason)
+
+    def _tell(self, event: Callable[..., None], *args: object, **details: object) -> None:
+        try:
+            event(*args, **details)
+        except Exception:  # an observer's own trouble must not end the refreshing of keys
+            _log.exception("an observer of key fetches failed")
 
     # Refreshing ahead
+
+    async def refresh(self) -> None:
+        """Ask the issuer now, or as soon as it may be asked. Raises KeysUnavailable."""
+        await self._fetched(self._begun)
 
     async def start(self) -> None:
         """Begin to refresh in the background; returns at once, whether or not the issuer can be reached."""
@@ -195,7 +219,7 @@ class JwksSource:
             wait = self._due - self._clock.monotonic()
             if wait <= 0:
                 with contextlib.suppress(KeysUnavailable):  # told to the events already; tried again when due
-                    await self._fetched(self._clock.monotonic())
+                    await self.refresh()
             else:
                 await self._clock.sleep(min(wait, BACKOFF[-1]))
 
