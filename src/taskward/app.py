@@ -1,0 +1,159 @@
+"""create_app(settings): the composition root, the only place where things are built."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx
+import structlog
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Router
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from taskward import docs, health, log, openapi
+from taskward.auth import (
+    Authenticator,
+    BearerBackend,
+    Clock,
+    FailureThrottle,
+    JwksSource,
+    SecretSource,
+    TokenCache,
+    TokenVerifier,
+)
+from taskward.auth.source import KeySource
+from taskward.config import Settings, is_loopback, load_settings
+from taskward.db import Database
+from taskward.errors import HANDLERS, DatabaseUnavailable, on_problem
+from taskward.gate import OwnerGate
+from taskward.http import Envelope, request_id_var, with_cors
+from taskward.metrics import Metrics
+from taskward.tasks.models import REVISION
+from taskward.tasks.routes import ROUTES
+
+GAUGE_SECONDS = 5.0
+
+
+def from_environment() -> ASGIApp:
+    """What uvicorn calls in each worker."""
+    settings = load_settings()
+    log.configure(settings.log_level, settings.log_format)
+    return create_app(settings, metrics=Metrics())
+
+
+def create_app(
+    settings: Settings,
+    *,
+    http: httpx.AsyncClient | None = None,
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
+) -> ASGIApp:
+    """The service as one ASGI application, lifespan included; ``http`` fetches the key set, ``clock`` tells time."""
+    clock = clock or Clock()
+    metrics = metrics or Metrics(CollectorRegistry())
+    events = log.LoggedEvents(metrics, request_id_var)
+    http = http or _http_client(settings)
+    source = key_source(settings, http, clock, events)
+    authenticator = Authenticator(
+        source,
+        token_verifier(settings),
+        cache=TokenCache(settings.token_cache_size),
+        throttle=FailureThrottle(settings.auth_failures, _secret(settings.rate_limit_storage_url)),
+        events=events,
+        clock=clock,
+    )
+    db = Database(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        timeout=settings.database_timeout,
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await db.open()
+        await authenticator.start()
+        gauges = asyncio.create_task(_set_gauges(metrics, source, db))
+        try:
+            yield
+        finally:
+            gauges.cancel()
+            await authenticator.close()
+            await http.aclose()
+            await db.close()
+            events.sum_up(now=True)
+
+    api = AuthenticationMiddleware(OwnerGate(Router(ROUTES, redirect_slashes=False), db), BearerBackend(authenticator))
+    app = Starlette(
+        routes=[
+            Mount("/api", api),  # private by where it stands
+            *health.routes(health.Readiness(db, source, REVISION)),
+            *docs.routes(),
+            *openapi.routes(settings),
+        ],
+        exception_handlers={**HANDLERS, DatabaseUnavailable: _on_database_unavailable},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    wrapped: ASGIApp = with_cors(app, settings.cors_origins)
+    if settings.trusted_proxies:
+        wrapped = ProxyHeadersMiddleware(wrapped, list(settings.trusted_proxies))  # type: ignore[arg-type, assignment]  # uvicorn's and Starlette's ASGI types differ in name only
+    return Envelope(wrapped, metrics)
+
+
+def key_source(
+    settings: Settings, http: httpx.AsyncClient, clock: Clock, events: log.LoggedEvents | None = None
+) -> KeySource:
+    """Where keys come from: the shared secret or the key set, never both (Settings refuses that)."""
+    if settings.jwt_secret is not None:
+        return SecretSource(settings.jwt_secret.get_secret_value())
+    assert settings.jwks_url is not None  # noqa: S101 - Settings has made sure of one of the two
+    return JwksSource(
+        settings.jwks_url,
+        http,
+        ttl=settings.jwks_ttl,
+        max_stale=settings.jwks_max_stale,
+        clock=clock,
+        events=events,
+    )
+
+
+def token_verifier(settings: Settings) -> TokenVerifier:
+    return TokenVerifier(
+        frozenset(settings.jwt_issuer),
+        frozenset(settings.jwt_audience),
+        settings.algorithms,
+        leeway=settings.jwt_leeway,
+        max_lifetime=settings.jwt_max_lifetime,
+        kid_required=settings.jwt_secret is None,
+    )
+
+
+def _http_client(settings: Settings) -> httpx.AsyncClient:
+    # A proxy from the environment is for the way out of a network, not for a key server on this machine.
+    local = settings.jwks_url is not None and is_loopback(httpx.URL(settings.jwks_url).host)
+    return httpx.AsyncClient(trust_env=not local)
+
+
+async def _on_database_unavailable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - the handler table sends nothing else here
+    structlog.get_logger("taskward.db").error(
+        "database unavailable", reason=error.reason, request_id=request.scope.get("request_id")
+    )
+    return await on_problem(request, error)
+
+
+async def _set_gauges(metrics: Metrics, source: KeySource, db: Database) -> None:
+    while True:
+        age = source.age if isinstance(source, JwksSource) else None
+        metrics.state(age, *db.usage())
+        await asyncio.sleep(GAUGE_SECONDS)
+
+
+def _secret(value: object) -> str | None:
+    reveal = getattr(value, "get_secret_value", None)
+    return str(reveal()) if reveal is not None else None

@@ -1,0 +1,233 @@
+"""The command: taskward serve · migrate · check · explain · dev."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import httpx
+import uvicorn
+
+from taskward import __version__, health, log, migrate
+from taskward.app import key_source, token_verifier
+from taskward.auth import Clock, JwksSource, KeysUnavailable
+from taskward.auth.explain import explain
+from taskward.auth.source import KeySource
+from taskward.config import BadSettings, Settings, load_settings
+from taskward.db import Database
+from taskward.errors import DatabaseUnavailable
+from taskward.tasks.models import REVISION
+
+BAD_SETTINGS = 2
+NOT_MIGRATED = 3
+GRACE_SECONDS = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 good, 1 refused or failed, 2 bad settings or usage, 3 not migrated."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except BadSettings as error:
+        print("Taskward cannot start with these settings:", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+        print("See .env.example for every setting.", file=sys.stderr)
+        return BAD_SETTINGS
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="taskward", description="Each person's own tasks, behind Better Auth tokens.")
+    parser.add_argument("--version", action="version", version=f"taskward {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    for name, run, text in (
+        ("serve", _serve, "Serve the API."),
+        ("dev", _dev, "Serve the API on a PostgreSQL of its own in .data/ (or on DATABASE_URL), migrated."),
+    ):
+        added = command(name, run, text)
+        added.add_argument("--host", help="address to listen on (HOST)")
+        added.add_argument("--port", type=int, help="port to listen on (PORT)")
+        if name == "serve":
+            added.add_argument("--workers", type=int, help="processes (WORKERS)")
+    command("migrate", _migrate, "Bring the database up to date; safe to run from several places at once.")
+    command("check", _check, "Check configuration, database, migrations and key set; exit 0 when all are well.")
+    explained = command("explain", _explain, "Say, check by check, why a token is accepted or refused.")
+    explained.add_argument("token", nargs="?", default="-", help="the token; - or nothing reads it from standard input")
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    given = {name: getattr(options, name) for name in ("host", "port", "workers")}
+    return serve(load_settings(**{name: value for name, value in given.items() if value is not None}))
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop. Returns the exit code."""
+    log.configure(settings.log_level, settings.log_format)
+    try:
+        asyncio.run(_check_migrated(settings))
+    except health.NotMigrated:
+        print(f"{health.NOT_MIGRATED}.", file=sys.stderr)
+        return NOT_MIGRATED
+    except DatabaseUnavailable as error:
+        print(f"The database cannot be reached yet ({error.reason}); serving, and waiting for it.", file=sys.stderr)
+    if settings.metrics_port is not None:
+        _serve_metrics(settings)
+    uvicorn.run(
+        "taskward.app:from_environment",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # TRUSTED_PROXIES is ours to apply; uvicorn would believe anybody on this machine
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        h11_max_incomplete_event_size=65_536,
+    )
+    return 0
+
+
+async def _check_migrated(settings: Settings) -> None:
+    db = Database(settings.database_url.get_secret_value(), pool_size=1, timeout=settings.database_timeout)
+    await db.open()
+    try:
+        await health.check_migrated(db, REVISION)
+    finally:
+        await db.close()
+
+
+def _serve_metrics(settings: Settings) -> None:
+    """Metrics of all workers on one port. With several, each writes to a folder that this process reads."""
+    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    assert settings.metrics_port is not None  # noqa: S101 - the caller looked
+    if settings.workers == 1:
+        start_http_server(settings.metrics_port, settings.metrics_host)
+        return
+    folder = tempfile.mkdtemp(prefix="taskward-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by the library in each worker; not a setting of ours
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    start_http_server(settings.metrics_port, settings.metrics_host, registry)
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    settings = load_settings()
+    try:
+        migrate.upgrade(settings.database_url.get_secret_value())
+    except Exception as error:  # drivers raise what they like; nothing of the URL is in a class name
+        print(
+            f"The database could not be migrated: {type(error).__name__}. Is it up, and may this user create tables?",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"The database is at revision {REVISION}.")
+    return 0
+
+
+def _dev(options: argparse.Namespace) -> int:
+    from taskward import dev
+
+    return dev.main(options.host, options.port)
+
+
+def _check(options: argparse.Namespace) -> int:
+    settings = load_settings()
+    print("✓ configuration: complete")
+    return 0 if asyncio.run(_check_all(settings)) else 1
+
+
+async def _check_all(settings: Settings) -> bool:
+    db = Database(settings.database_url.get_secret_value(), pool_size=1, timeout=settings.database_timeout)
+    await db.open()
+    try:
+        well = await _check_database(db)
+    finally:
+        await db.close()
+    return await _check_keys(settings) and well
+
+
+async def _check_database(db: Database) -> bool:
+    try:
+        await health.check_migrated(db, REVISION)
+    except health.NotMigrated:
+        print("✓ database: reachable")
+        print("✗ migrations: missing or older than this version. Run taskward migrate")
+        return False
+    except DatabaseUnavailable as error:
+        print(f"✗ database: cannot be reached or used ({error.reason}). Check DATABASE_URL and that PostgreSQL runs")
+        print("· migrations: not looked at")
+        return False
+    print("✓ database: reachable")
+    print(f"✓ migrations: at {REVISION} or later")
+    return True
+
+
+async def _check_keys(settings: Settings) -> bool:
+    async with _keys(settings) as source:
+        if not isinstance(source, JwksSource):
+            print("✓ keys: a shared secret (HS256)")
+            return True
+        try:
+            await source.refresh()
+        except KeysUnavailable as failure:
+            print(f"✗ keys: {source.url}: {failure}. Is Better Auth running there, with its jwt plugin?")
+            return False
+        keys = source.keys
+        names = ", ".join(f"{key.kid} ({'/'.join(sorted(key.algorithms))})" for key in keys or ())
+        print(f"✓ keys: {source.url}: {names}")
+        for kid, reason in (keys.refused if keys else {}).items():
+            print(f"· key {kid} is left out: {reason}")
+        return True
+
+
+def _explain(options: argparse.Namespace) -> int:
+    token = sys.stdin.read() if options.token == "-" else options.token  # noqa: S105 - the word for standard input
+    return 0 if asyncio.run(_explain_token(load_settings(), token)) else 1
+
+
+async def _explain_token(settings: Settings, token: str) -> bool:
+    async with _keys(settings) as source:
+        findings = await explain(token, token_verifier(settings), source, time.time())
+    signs = {True: "✓", False: "✗", None: "·"}
+    for finding in findings:
+        print(f"{signs[finding.passed]} {finding.check}: {finding.seen}")
+        if finding.passed is not True and finding.advice:
+            print(f"  → {finding.advice}")
+    accepted = all(finding.passed for finding in findings)
+    print(
+        "This token is accepted."
+        if accepted
+        else "This token is refused."
+        if any(f.passed is False for f in findings)
+        else "This token cannot be judged now."
+    )
+    return accepted
+
+
+@contextlib.asynccontextmanager
+async def _keys(settings: Settings) -> AsyncIterator[KeySource]:
+    """The key source of these settings for one command, with nothing running in the background."""
+    async with httpx.AsyncClient() as http:
+        yield key_source(settings, http, Clock())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

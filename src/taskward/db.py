@@ -1,0 +1,141 @@
+"""The database: statements compiled once from SQLAlchemy Core, run on asyncpg's pool, one round trip each.
+
+Rules of this file: no SQL of anybody's is written here, and no driver error leaves it: what means "not now" becomes
+DatabaseUnavailable, and everything else is a bug that may crash the request.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql import asyncpg as dialect
+
+from taskward.errors import DatabaseUnavailable
+
+Row = Mapping[str, Any]
+
+_DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this constructor untyped
+
+#: Classes and codes of SQLSTATE that speak of the server's state and not of the statement (PostgreSQL, appendix A):
+#: connection, authorization, catalogue name, rollback, resources, object state, intervention, system, read-only.
+_NOT_NOW = ("08", "28", "3D", "40", "53", "55", "57", "58", "25006", "42P01", "42501")
+
+
+class Statement:
+    """A Core statement compiled to PostgreSQL's ``$1`` form once, when its module is imported."""
+
+    __slots__ = ("names", "sql")
+
+    def __init__(self, clause: Executable) -> None:
+        compiled = clause.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every executable is a clause
+        self.sql = str(compiled)
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        return [values[name] for name in self.names]
+
+
+class Database:
+    """A pool of connections. ``timeout`` is seconds, for getting a connection and again for a statement.
+
+    ``open`` does not connect, so a database that is down at start is found again as soon as it is back.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, timeout: float = 5) -> None:
+        self._url = url
+        self._size = pool_size
+        self._timeout = timeout
+        self._pool: asyncpg.Pool | None = None
+        self._pooler: bool | None = None
+        self._expiry: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=0,
+            max_size=self._size,
+            connect=self._connect,
+            reset=_nothing_to_reset,
+            max_inactive_connection_lifetime=0,
+        )
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), self._timeout)
+            except TimeoutError:
+                self._pool.terminate()
+
+    async def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        """All rows of a statement, in one round trip. Raises DatabaseUnavailable."""
+        connection = await self._acquire()
+        try:
+            return await connection.fetch(statement.sql, *statement.arguments(values))  # type: ignore[no-any-return]  # asyncpg has no types here
+        except Exception as error:
+            self._raise_translated(error)
+            raise
+        finally:
+            await self._release(connection)
+
+    async def row(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
+        """The first row of a statement, or None. Raises DatabaseUnavailable."""
+        found = await self.rows(statement, values)
+        return found[0] if found else None
+
+    def usage(self) -> tuple[int, int]:
+        """Connections open and connections idle."""
+        return (0, 0) if self._pool is None else (self._pool.get_size(), self._pool.get_idle_size())
+
+    async def _acquire(self) -> Any:
+        if self._pool is None:
+            raise DatabaseUnavailable("not open")
+        try:
+            return await self._pool.acquire(timeout=self._timeout)
+        except Exception as error:
+            self._raise_translated(error)
+            raise
+
+    async def _release(self, connection: Any) -> None:
+        assert self._pool is not None  # noqa: S101 - it gave this connection out
+        await self._pool.release(connection)
+
+    async def _connect(self, *arguments: Any, **options: Any) -> Any:
+        """One connection, told apart from a pooler's.
+
+        Behind PgBouncer in transaction mode each statement may run on another server connection: prepared statements
+        must not be kept, and settings must not be sent at start. A pooler gives itself away, because the process id
+        it announced is not that of the server process that answers.
+        """
+        options["command_timeout"] = self._timeout
+        if self._pooler is not False:
+            connection = await asyncpg.connect(*arguments, **options, statement_cache_size=0)
+            self._pooler = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
+            if self._pooler:
+                return connection
+            await connection.close()
+        # The server gives up a little before this side does, so that nothing goes on running for nobody.
+        milliseconds = str(max(1, int(self._timeout * 900)))
+        settings = {"statement_timeout": milliseconds, "application_name": "taskward"}
+        return await asyncpg.connect(*arguments, **options, server_settings=settings)
+
+    def _raise_translated(self, error: Exception) -> None:
+        """Raise DatabaseUnavailable for what means "not now"; return for what is a bug."""
+        reason = type(error).__name__
+        if isinstance(error, asyncpg.PostgresError):
+            state = str(getattr(error, "sqlstate", "") or "")
+            if not state.startswith(_NOT_NOW):
+                return
+            if state == "25006" and self._pool is not None:
+                # This server has become a replica: the primary is to be looked for anew.
+                self._expiry = asyncio.create_task(self._pool.expire_connections())
+            raise DatabaseUnavailable(f"{reason} {state}") from error
+        if isinstance(error, asyncpg.DataError):
+            return  # a value that does not fit its column: ours to have checked
+        if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+            raise DatabaseUnavailable(reason) from error
+
+
+async def _nothing_to_reset(connection: Any) -> None:
+    """Single statements leave nothing behind; the default would be one more round trip for each."""

@@ -1,0 +1,52 @@
+"""Where the API is mounted: the ``{user_id}`` of the path is settled once, and a repository made for its owner."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from taskward.db import Database
+from taskward.errors import ContentTooLarge, NotAcceptable, NotOwner
+from taskward.tasks.repository import Tasks
+from taskward.tasks.request import MAX_BODY
+
+
+class OwnerGate:
+    """Sits behind authentication: ``scope["tasks"]`` becomes the caller's own repository, or the answer is 403.
+
+    The path user is the token's subject or ``me``. The answer for anybody else is the same whether or not they exist,
+    because nothing is looked up to give it.
+    """
+
+    def __init__(self, app: ASGIApp, db: Database) -> None:
+        self._app = app
+        self._db = db
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _check_headers(scope)
+        owner = scope["user"].subject
+        user_id = scope["path"].removeprefix(scope["root_path"]).split("/", 2)[1]
+        if user_id not in ("me", owner):
+            raise NotOwner
+        scope["tasks"] = Tasks(self._db, owner)
+        await self._app(scope, receive, send)
+
+
+def _check_headers(scope: Scope) -> None:
+    """What can be refused before a handler is chosen: an oversized body announced, an Accept that rules out JSON."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
+            raise ContentTooLarge
+        if name == b"accept" and b"*/*" not in value and not _accepts_json(value.decode("latin-1")):
+            raise NotAcceptable
+
+
+def _accepts_json(accept: str) -> bool:
+    """RFC 9110 §12.5.1, for the one media type there is: the most specific range that covers it decides."""
+    best, answer = -1, False
+    for item in accept.split(","):
+        media_range, *parameters = (part.strip().lower() for part in item.split(";"))
+        specific = {"*/*": 0, "application/*": 1, "application/json": 2}.get(media_range, -1)
+        if specific > best:
+            best, answer = (
+                specific,
+                not any(p.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for p in parameters),
+            )
+    return answer

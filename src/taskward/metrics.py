@@ -1,0 +1,63 @@
+"""What is counted, for Prometheus; served on a port of its own, never on the public one."""
+
+from collections.abc import Callable
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class Metrics:
+    """The service's instruments. One for a process on the default registry; tests pass a registry of their own."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._requests = Histogram(
+            "taskward_request_seconds",
+            "Time to answer",
+            ("method", "route", "status"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._authentications = Counter(
+            "taskward_authentications_total", "Authentications by outcome", ("outcome",), registry=registry
+        )
+        self._fetches = Histogram(
+            "taskward_jwks_fetch_seconds", "Key set fetches", ("outcome",), buckets=_BUCKETS, registry=registry
+        )
+        self._key_age = Gauge(
+            "taskward_jwks_age_seconds", "Age of the key set in use", registry=registry, multiprocess_mode="max"
+        )
+        self._pool = Gauge(
+            "taskward_database_connections",
+            "Pooled connections",
+            ("state",),
+            registry=registry,
+            multiprocess_mode="sum",
+        )
+        self._children: dict[tuple[str, str, int], Callable[[float], None]] = {}
+        self._outcomes: dict[str, Callable[[], None]] = {}
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        key = (method if method in _METHODS else "other", route, status)
+        observe = self._children.get(key)
+        if observe is None:  # looking a labelled child up costs more than observing
+            observe = self._children[key] = self._requests.labels(key[0], route, str(status)).observe
+        observe(seconds)
+
+    def authenticated(self, outcome: str) -> None:
+        count = self._outcomes.get(outcome)
+        if count is None:
+            count = self._outcomes[outcome] = self._authentications.labels(outcome).inc
+        count()
+
+    def fetched(self, outcome: str, seconds: float) -> None:
+        self._fetches.labels(outcome).observe(seconds)
+
+    def state(self, key_age: float | None, connections: int, idle: int) -> None:
+        """Gauges, set now and then by whoever knows."""
+        self._key_age.set(-1 if key_age is None else key_age)
+        self._pool.labels("open").set(connections)
+        self._pool.labels("idle").set(idle)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

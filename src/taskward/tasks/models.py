@@ -1,0 +1,57 @@
+"""The tables. Their primary keys start with the owner, so rows can be partitioned or distributed by owner."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    Uuid,
+    func,
+)
+
+#: The migration this code needs at least; tests/test_house.py holds it to migrations/.
+REVISION = "0001"
+
+MAX_TITLE = 200
+MAX_DESCRIPTION = 5000
+
+metadata = MetaData()
+
+#: Better Auth's ids are compared byte by byte: a language's sort order would only cost time.
+_Owner = String(255, collation="C")
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("user_id", _Owner, nullable=False),
+    Column("id", Uuid, nullable=False),  # version 7: newest first is the key's own order
+    Column("title", String(MAX_TITLE), nullable=False),
+    Column("description", Text),
+    Column("completed", Boolean, nullable=False, server_default="false"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("user_id", "id", name="tasks_pkey"),
+    CheckConstraint("char_length(title) >= 1", name="tasks_title_check"),
+    CheckConstraint(f"char_length(description) <= {MAX_DESCRIPTION}", name="tasks_description_check"),
+    # Counts and the Open and Done lists from the index alone, however many tasks the other state has.
+    Index("tasks_by_state", "user_id", "completed", "id"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", _Owner, nullable=False),
+    Column("key", String(255, collation="C"), nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("task_id", Uuid, nullable=False),  # of a task that may have been deleted since: no foreign key
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("user_id", "key", name="idempotency_keys_pkey"),
+    Index("idempotency_keys_by_age", "user_id", "created_at"),
+)
