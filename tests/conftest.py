@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
 
 pytest_plugins = ["tests.support.postgres"]
 
@@ -21,6 +22,15 @@ class Person(httpx.AsyncClient):
     def __init__(self, sub: str, token: str, **connection: Any) -> None:
         super().__init__(headers={"authorization": f"Bearer {token}"}, **connection)
         self.sub, self.token = sub, token
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_log() -> None:
+    """Tracebacks in what pytest captured are as the service writes them: plain, without local variables."""
+    formatter = structlog.dev.plain_traceback
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(exception_formatter=formatter)]
+    )
 
 
 def connection(app: Any, address: str = "127.0.0.1") -> dict[str, Any]:
@@ -48,6 +58,7 @@ def settings(issuer: Any, database_url: str) -> Any:
 async def app(settings: Any, issuer: Any) -> AsyncIterator[Any]:
     """The application, started, fetching its keys from the stand-in issuer in memory."""
     from asgi_lifespan import LifespanManager
+
     from taskward.app import create_app
 
     async with (
@@ -97,6 +108,7 @@ async def carol(person: Introduce) -> Person:
 async def served(settings: Any, issuer: Any) -> AsyncIterator[str]:
     """The application on a real socket of 127.0.0.1, as uvicorn serves it; its URL."""
     import uvicorn
+
     from taskward.app import create_app
 
     class Server(uvicorn.Server):

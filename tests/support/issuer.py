@@ -85,9 +85,7 @@ class SigningKey:
             private = ec.generate_private_key(CURVES[alg][0])
         else:
             private = rsa.generate_private_key(65537, bits)
-        return cls(
-            alg, kid or secrets.token_urlsafe(24), private
-        )  # Better Auth's ids are 32 random characters too
+        return cls(alg, kid or secrets.token_urlsafe(24), private)  # Better Auth's ids are 32 random characters too
 
     def jwk(self) -> dict[str, Any]:
         """The public half as Better Auth publishes it: alg, crv, x, kty, kid, and never `use`."""
