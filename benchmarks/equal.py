@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-import seed
-from servers import Server
+from benchmarks import seed
+from benchmarks.servers import Server
 
 
 def check(servers: list[Server], token: str) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import processes
-from ground import HERE
-from seed import TASKS_EACH, USERS, ToDelete, task_id
-from servers import Server
+from benchmarks import processes
+from benchmarks.ground import HERE
+from benchmarks.seed import TASKS_EACH, USERS, ToDelete, task_id
+from benchmarks.servers import Server
 
 OPERATIONS = ("get", "list", "post", "patch", "delete", "mixed")
 #: Out of twenty requests of the mixed load.
@@ -83,6 +83,16 @@ class Load:
             result["p50"],
             result["p99"],
         )
+
+    def flood(self, server: Server, seconds: int, tokens: Callable[[int], list[str]]) -> int:
+        """Requests that are all refused; how many were answered."""
+        file, plan = self._folder / "flood-tokens", self._folder / "flood"
+        count = 3000 * seconds
+        file.write_text("\n".join(tokens(count)))
+        plan.write_text("".join(f"GET\t/api/me/tasks\t{number}\t\n" for number in range(count)))
+        command = ["wrk", "-t1", "-c64", f"-d{seconds}s", "-s", str(HERE / "wrk.lua"), server.url, "--"]
+        done = subprocess.run([*command, str(file), str(plan), "again"], capture_output=True, text=True, timeout=60)
+        return int(read_result(done)["answered"])
 
     def _plan(self, operation: str, requests: int) -> list[tuple[str, str, int, str]]:
         """Method, path, number of the token, body."""

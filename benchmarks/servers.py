@@ -9,10 +9,12 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-import processes
-from ground import FASTIFY, HERE, PYTHON, ROOT, VENV
+from benchmarks import processes
+from benchmarks.ground import FASTIFY, HERE, PYTHON, ROOT
 
 POOL_SIZE = 10
+#: The `taskward` command of the interpreter that runs this, installed or not.
+COMMAND = (sys.executable, "-c", "import sys; from taskward.cli import main; sys.exit(main())")
 UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
 
 
@@ -27,11 +29,13 @@ class Peer:
 
 
 def uvicorn(python: str, app: str, *options: str) -> tuple[str, ...]:
-    return (python, "-m", "uvicorn", f"peers.{app}:app", *options, *UVICORN, "--port")
+    return (python, "-m", "uvicorn", f"benchmarks.peers.{app}:app", *options, *UVICORN, "--port")
 
 
-TASKWARD = Peer("taskward", "Taskward", (sys.executable, "-m", "taskward", "serve", "--port"))
-OPEN = Peer("open", "Taskward's handlers, no authentication", (sys.executable, "-m", "peers.open_app"), False)
+TASKWARD = Peer("taskward", "Taskward", (*COMMAND, "serve", "--port"))
+OPEN = Peer(
+    "open", "Taskward's handlers, no authentication", (sys.executable, "-m", "benchmarks.peers.open_app"), False
+)
 FASTIFY_PEER = Peer("fastify", "Fastify 5 + jose + pg", ("node", str(FASTIFY / "server.js")))
 FASTAPI_PEER = Peer("fastapi", "FastAPI + SQLModel + PyJWT", uvicorn(str(PYTHON), "fastapi_app"))
 LIMIT = Peer("limit", "limit: bare ASGI + asyncpg, no authentication", uvicorn(str(PYTHON), "limit_app"), False)
@@ -50,8 +54,7 @@ def environment(database_url: str, issuer: Any) -> dict[str, str]:
         "DATABASE_POOL_SIZE": str(POOL_SIZE),
         "LOG_LEVEL": "warning",
         "NODE_ENV": "production",
-        "PYTHONPATH": f"{HERE}:{ROOT / 'src'}",
-        "VIRTUAL_ENV": str(VENV),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
     }
 
 
@@ -61,7 +64,10 @@ class Server:
     def __init__(self, peer: Peer, port: int, environment: dict[str, str]) -> None:
         self.peer, self.port = peer, port
         self.url = f"http://127.0.0.1:{port}"
-        self._environment = environment | {"PORT": str(port)}
+        self._environment = environment | {
+            "PORT": str(port),
+            "JWKS_URL": f"{environment['JWKS_URL']}?for={peer.name}",  # so that the key server can count
+        }
         self._process: subprocess.Popen[bytes] | None = None
         self.start_seconds = 0.0
 

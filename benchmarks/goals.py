@@ -1,0 +1,56 @@
+"""What was promised (the goals), and what a run found beside it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.measure import Cells, ratio
+
+LIMITED = ("get", "list", "post", "mixed")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`found` is compared with `bound`: at most, unless `at_least`. `found` None: not measured in this run."""
+
+    what: str
+    bound: float
+    found: float | None
+    at_least: bool = False
+    unit: str = ""
+
+    @property
+    def reached(self) -> bool | None:
+        if self.found is None:
+            return None
+        return self.found >= self.bound if self.at_least else self.found <= self.bound
+
+    @property
+    def sign(self) -> str:
+        return "≥" if self.at_least else "≤"
+
+
+def goals(cells: Cells, extras: dict[str, Any]) -> list[Goal]:
+    """Every goal, in the order in which a reader wants them."""
+    found: list[Goal] = []
+    for operation in LIMITED:
+        value = ratio(cells, "taskward", "fastify", operation, 16, "total_us")
+        found.append(Goal(f"processor time, service + PostgreSQL, against Fastify: {operation}", 0.7, value))
+    for operation in LIMITED:
+        value = ratio(cells, "taskward", "fastify", operation, 16, "rate")
+        found.append(Goal(f"requests a second, against Fastify: {operation}", 1.3, value, at_least=True))
+    for operation in LIMITED:
+        value = ratio(cells, "taskward", "fastapi", operation, 16, "total_us")
+        found.append(Goal(f"processor time, service + PostgreSQL, against FastAPI: {operation}", 0.15, value))
+    measured = [
+        ("authenticated against unauthenticated, warm token", 1.05, "authentication", ""),
+        ("first sight of a token against the raw signature check", 1.3, "first_sight", ""),
+        ("get at 10,000,000 tasks against 10,000", 1.1, "scale_get", ""),
+        ("list at 10,000,000 tasks against 10,000", 1.1, "scale_list", ""),
+        ("key set fetches a second under a flood of unknown keys", 1.0, "flood_fetches", ""),
+        ("start to first answer", 1.0, "start", " s"),
+        ("resident memory of a worker after load", 80.0, "memory_loaded", " MB"),
+        ("growth of memory from 100,000 to 1,000,000 distinct tokens", 1.0, "memory_growth", " MB"),
+    ]
+    found += [Goal(what, bound, extras.get(key), unit=unit) for what, bound, key, unit in measured]
+    found.append(Goal("two workers against one, a quarter core each", 1.8, extras.get("workers"), at_least=True))
+    return found

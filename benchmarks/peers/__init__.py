@@ -1,0 +1,1 @@
+"""The applications compared, each a module for uvicorn."""

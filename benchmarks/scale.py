@@ -1,0 +1,4 @@
+"""To be measured: see below."""
+
+
+def run(port): ...
