@@ -9,6 +9,7 @@ from uuid import UUID
 from starlette.requests import Request
 
 from taskward.errors import BadRequest, ContentTooLarge, Invalid, NotFound, UnsupportedMediaType
+from taskward.tasks import cursor
 from taskward.tasks.models import MAX_TITLE
 
 MAX_BODY = 64 * 1024
@@ -27,26 +28,32 @@ def task_id(request: Request) -> UUID:
     return UUID(text)
 
 
-def query(request: Request) -> dict[str, str]:
-    """Query parameters by name; unknown ones are left alone. Raises Invalid for one given twice or not in UTF-8."""
+def query(request: Request, *known: str) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """Query parameters by name, and an error for each that is unknown or given twice.
+
+    An unknown one is an error as an unknown field is: a misspelt filter would list, or delete, more than was meant.
+    Raises Invalid for a query that is not in UTF-8.
+    """
     raw = request.scope["query_string"]
     if not raw:
-        return {}
+        return {}, []
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError:
-        raise Invalid(errors=[{"field": "query", "message": "is not percent-encoded UTF-8"}]) from None
+        message = "is not percent-encoded UTF-8, or has more than 50 parameters"
+        raise Invalid(errors=[{"field": "query", "message": message}]) from None
     found = dict(pairs)
+    errors = [{"field": name[:100], "message": "is not a parameter here"} for name in found if name not in known]
     if len(found) != len(pairs):
-        twice = sorted({name for name, _ in pairs if sum(other == name for other, _ in pairs) > 1})
-        raise Invalid(errors=[{"field": name[:100], "message": "is given more than once"} for name in twice])
-    return found
+        names = [name for name, _ in pairs]
+        twice = (name for name in found if name in known and names.count(name) > 1)
+        errors += [{"field": name, "message": "is given more than once"} for name in twice]
+    return found, errors
 
 
-def listing(request: Request) -> tuple[dict[str, Any], str | None]:
-    """``completed``, ``search`` and ``limit`` of a list request, and its cursor. Raises Invalid with every problem."""
-    given = query(request)
-    errors: list[dict[str, str]] = []
+def listing(request: Request, owner: str) -> dict[str, Any]:
+    """``completed``, ``search``, ``limit`` and ``after`` of a list request. Raises Invalid with every problem."""
+    given, errors = query(request, "completed", "q", "limit", "cursor")
     completed = given.get("completed")
     if completed not in (None, "true", "false"):
         errors.append({"field": "completed", "message": "must be true or false"})
@@ -57,19 +64,30 @@ def listing(request: Request) -> tuple[dict[str, Any], str | None]:
     limit = int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else 0
     if not 1 <= limit <= MAX_LIMIT:
         errors.append({"field": "limit", "message": f"must be a whole number from 1 to {MAX_LIMIT}"})
+    after = None
+    try:
+        after = cursor.read(owner, given["cursor"]) if "cursor" in given else None
+    except Invalid as refusal:
+        errors += refusal.errors or []
     if errors:
         raise Invalid(errors=errors)
-    found = {"completed": None if completed is None else completed == "true", "search": search, "limit": limit}
-    return found, given.get("cursor")
+    return {
+        "completed": None if completed is None else completed == "true",
+        "search": search,
+        "limit": limit,
+        "after": after,
+    }
 
 
 def state_to_clear(request: Request) -> bool:
-    """Which tasks a bulk delete means. Raises Invalid when it does not say."""
-    completed = query(request).get("completed")
-    if completed not in ("true", "false"):
+    """Which tasks a bulk delete means. Raises Invalid when it does not say, or says more than is understood here."""
+    given, errors = query(request, "completed")
+    if given.get("completed") not in ("true", "false"):
         message = "is required here and must be true or false, so that nobody clears a whole list by accident"
-        raise Invalid(errors=[{"field": "completed", "message": message}])
-    return completed == "true"
+        errors.append({"field": "completed", "message": message})
+    if errors:
+        raise Invalid(errors=errors)
+    return given["completed"] == "true"
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -84,9 +102,13 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def versions(request: Request) -> list[datetime] | None:
-    """The ``updated_at`` values that If-Match allows, or None for any (RFC 9110 §13.1.1: compared strongly)."""
-    value = ",".join(request.headers.getlist("if-match")).strip()
-    if not value or value == "*":
+    """The ``updated_at`` values that If-Match allows, or None for any (RFC 9110 §13.1.1: compared strongly).
+
+    An empty If-Match allows none: somebody meant to guard the change and had no entity tag to show.
+    """
+    given = request.headers.getlist("if-match")
+    value = ",".join(given).strip()
+    if not given or value == "*":
         return None
     allowed = []
     for weak, tag in _ENTITY_TAG.findall(value):

@@ -22,10 +22,9 @@ class Collection(HTTPEndpoint):
 
     async def get(self, request: Request) -> Response:
         tasks = _tasks(request)
-        wanted, position = read.listing(request)
-        after = None if position is None else cursor.read(tasks.owner, position)
+        wanted = read.listing(request, tasks.owner)
         limit = wanted.pop("limit")
-        rows = await tasks.page(**wanted, after=after, limit=limit + 1)  # one more tells whether the list goes on
+        rows = await tasks.page(**wanted, limit=limit + 1)  # one more tells whether the list goes on
         more = len(rows) > limit
         next_cursor = cursor.write(tasks.owner, rows[limit - 1]["id"]) if more else None
         return Response(page_json(rows[:limit], next_cursor), media_type=JSON)
