@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from taskward.embedded import EmbeddedPostgres, PostgresUnavailableError
-from taskward.embedded_binaries import Binaries, account_for
+from taskward.embedded.binaries import Binaries, account_for
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_folder_in_use_and_a_port_in_use_are_one_clear_line_each(
     with pytest.raises(PostgresUnavailableError, match=rf"^Port {server.port} is in use"):
         EmbeddedPostgres(tmp_path / "other", server.port, ephemeral=True).start()
     ticks = iter(range(0, 1000, 20))
-    monkeypatch.setattr("taskward.embedded.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("taskward.embedded.server.time.monotonic", lambda: next(ticks))
     with pytest.raises(PostgresUnavailableError, match="is in use by another Taskward"):
         EmbeddedPostgres(server.folder).start()
 

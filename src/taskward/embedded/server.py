@@ -1,4 +1,4 @@
-"""A real PostgreSQL from a wheel, run as a child of this process on 127.0.0.1.
+"""One PostgreSQL server, run as a child of this process on 127.0.0.1.
 
 The wheel's own binaries are used, never its Python API. Two things make that less simple than it sounds:
 
@@ -6,7 +6,7 @@ The wheel's own binaries are used, never its Python API. Two things make that le
   the folders above the clone (`/root`, `mktemp -d`: mode 0700). Nobody's folders are opened for it: the server
   inherits the data folder as its working directory, and gets a temporary copy of the binaries.
 - No server may stay behind, and Ctrl-C in a terminal goes to every process of the group while those who use the
-  database still need it. So a guard with a session of its own stands between us and the server (embedded_guard.py).
+  database still need it. So a guard with a session of its own stands between us and the server (guard.py).
 """
 
 import fcntl
@@ -22,8 +22,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from taskward import embedded_guard
-from taskward.embedded_binaries import Binaries, PostgresUnavailableError, account_for
+from taskward.embedded import guard
+from taskward.embedded.binaries import Binaries, PostgresUnavailableError, account_for
 
 _INITDB = (
     "--username=postgres",
@@ -162,10 +162,10 @@ class EmbeddedPostgres:
     def _launch(self, binaries: Binaries, lock: int, port: int) -> bool:
         settings = [f"--{name}={value}" for name, value in (self._settings | {"port": str(port)}).items()]
         account = [str(binaries.account.pw_uid), str(binaries.account.pw_gid)] if binaries.account else ["", ""]
-        guard = [sys.executable, "-ISE", embedded_guard.__file__, *account, binaries.copy]
+        program = [sys.executable, "-ISE", guard.__file__, *account, binaries.copy]
         with (self.folder / "server.log").open("wb") as log:
             self._guard = subprocess.Popen(  # noqa: S603 - our own interpreter and the wheel's binary
-                [*guard, str(binaries.folder / "postgres"), "-D", binaries.here, *settings],
+                [*program, str(binaries.folder / "postgres"), "-D", binaries.here, *settings],
                 cwd=self.folder / "data",
                 stdin=subprocess.PIPE,
                 stdout=log,

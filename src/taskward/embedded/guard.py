@@ -12,7 +12,7 @@ import threading
 def main(uid: str, gid: str, copy: str, *command: str) -> int:
     """Run `command` as that account where one is given; remove the folder `copy`, where one is given, at the end."""
     libc = ctypes.CDLL(None)
-    server = subprocess.Popen(  # noqa: S603 - the command line is embedded.py's
+    server = subprocess.Popen(  # noqa: S603 - the command line is server.py's
         command,
         stdin=subprocess.DEVNULL,
         close_fds=False,  # the lock on the data is held for as long as the server lives
