@@ -1,4 +1,4 @@
-"""create_app(settings): the composition root, the only place where things are built."""
+"""The composition root: create_app(settings) is the only place where things are built."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Router
+from starlette.routing import Router
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from taskward import docs, health, log, openapi
+from taskward import docs, health, log, metadata, openapi
 from taskward.auth import (
     Authenticator,
     BearerBackend,
@@ -30,7 +30,7 @@ from taskward.auth.source import KeySource
 from taskward.config import Settings, is_loopback, load_settings
 from taskward.db import Database
 from taskward.errors import HANDLERS, DatabaseUnavailable, on_problem
-from taskward.gate import OwnerGate
+from taskward.gate import OwnerGate, PrivateMount
 from taskward.http import Envelope, request_id_var, with_cors
 from taskward.metrics import Metrics
 from taskward.tasks.models import REVISION
@@ -90,10 +90,11 @@ def create_app(
     api = AuthenticationMiddleware(OwnerGate(Router(ROUTES, redirect_slashes=False), db), BearerBackend(authenticator))
     app = Starlette(
         routes=[
-            Mount("/api", api),  # private by where it stands
+            PrivateMount("/api", api),  # private by where it stands
             *health.routes(health.Readiness(db, source, REVISION)),
             *docs.routes(),
-            *openapi.routes(settings),
+            *openapi.routes(),
+            *metadata.routes(settings.jwt_issuer),
         ],
         exception_handlers={**HANDLERS, DatabaseUnavailable: _on_database_unavailable},
         lifespan=lifespan,

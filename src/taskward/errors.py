@@ -141,21 +141,21 @@ def _request_id(request: Request) -> str:
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101 - the handler table sends nothing else here
+    assert isinstance(error, Problem)  # noqa: S101 - only these are registered for it
     return render(
         _request_id(request), error.status, error.error_type, error.code, error.detail, error.headers, error.errors
     )
 
 
 async def on_auth_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AuthError)  # noqa: S101 - likewise
+    assert isinstance(error, AuthError)  # noqa: S101 - only these are registered for it
     error_type = _AUTH_ERROR_TYPES[error.status]
     return render(_request_id(request), error.status, error_type, error.code, error.phrase, error.headers)
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own refusals: no such route, or not with this method."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - likewise
+    assert isinstance(error, HTTPException)  # noqa: S101 - only these are registered for it
     if error.status_code == 404:
         return await on_problem(request, NotFound())
     word = HTTPStatus(error.status_code).name.lower()

@@ -1,11 +1,25 @@
 """Where the API is mounted: the ``{user_id}`` of the path is settled once, and a repository made for its owner."""
 
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from taskward.db import Database
 from taskward.errors import ContentTooLarge, NotAcceptable, NotOwner
 from taskward.tasks.repository import Tasks
 from taskward.tasks.request import MAX_BODY
+
+
+class PrivateMount(Mount):
+    """Everything at its path and below, whatever the rest of the path looks like.
+
+    Starlette's own Mount matches by a regular expression, past which a line end slips to the routes outside.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        path = scope["path"]
+        if scope["type"] != "http" or not (path == self.path or path.startswith(f"{self.path}/")):
+            return Match.NONE, {}
+        return Match.FULL, {"root_path": self.path, "app_root_path": "", "endpoint": self.app}
 
 
 class OwnerGate:
@@ -22,8 +36,9 @@ class OwnerGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _check_headers(scope)
         owner = scope["user"].subject
-        user_id = scope["path"].removeprefix(scope["root_path"]).split("/", 2)[1]
-        if user_id not in ("me", owner):
+        _, _, user_id = scope["path"].removeprefix(scope["root_path"]).partition("/")
+        user_id = user_id.partition("/")[0]
+        if user_id != "me" and user_id != owner:
             raise NotOwner
         scope["tasks"] = Tasks(self._db, owner)
         await self._app(scope, receive, send)
@@ -34,7 +49,7 @@ def _check_headers(scope: Scope) -> None:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
             raise ContentTooLarge
-        if name == b"accept" and b"*/*" not in value and not _accepts_json(value.decode("latin-1")):
+        if name == b"accept" and value and b"*/*" not in value and not _accepts_json(value.decode("latin-1")):
             raise NotAcceptable
 
 

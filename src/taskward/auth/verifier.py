@@ -1,4 +1,4 @@
-"""Token + key + now → Identity. Pure: no I/O, no waiting, no clock of its own."""
+"""Token + key + now → Identity: pure, with no I/O, no waiting and no clock of its own."""
 
 import re
 from collections.abc import Collection

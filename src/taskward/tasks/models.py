@@ -1,4 +1,4 @@
-"""The tables. Their primary keys start with the owner, so rows can be partitioned or distributed by owner."""
+"""The tables, whose primary keys start with the owner, so that rows can be partitioned or distributed by owner."""
 
 from sqlalchemy import (
     Boolean,

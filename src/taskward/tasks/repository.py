@@ -1,4 +1,4 @@
-"""One person's tasks. A repository is made for an owner and has no method that takes a user."""
+"""One person's tasks: a repository is made for an owner and has no method that takes a user."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

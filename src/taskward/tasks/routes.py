@@ -1,4 +1,4 @@
-"""The tasks API: paths, and what each method of them answers. No SQL here, and no question of whose."""
+"""The tasks API: paths, and what each method of them answers, with no SQL and no question of whose."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The SQL of the tasks, written with SQLAlchemy Core and compiled once. Each statement binds its ``owner``."""
+"""The SQL of the tasks, written with SQLAlchemy Core and compiled once, each statement binding its ``owner``."""
 
 from functools import cache
 from typing import Any

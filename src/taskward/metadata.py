@@ -1,0 +1,25 @@
+"""Who issues tokens for this service: protected resource metadata (RFC 9728)."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+PATH = "/.well-known/oauth-protected-resource"
+
+
+def routes(issuers: tuple[str, ...]) -> list[Route]:
+    """The metadata of the resource at whatever origin it is asked for (RFC 9728 §3.3)."""
+
+    async def protected_resource(request: Request) -> Response:
+        origin = str(request.base_url).rstrip("/")
+        return JSONResponse(
+            {
+                "resource": origin,
+                "authorization_servers": list(issuers),
+                "bearer_methods_supported": ["header"],
+                "resource_name": "Taskward",
+                "resource_documentation": f"{origin}/docs",
+            }
+        )
+
+    return [Route(PATH, protected_resource)]
