@@ -35,7 +35,7 @@ class Authenticator:
     ) -> None:
         self._source = source
         self._verifier = verifier
-        self._cache = cache or TokenCache()
+        self._cache = TokenCache() if cache is None else cache  # an empty one is false
         self._throttle = throttle or FailureThrottle()
         self._events = events or AuthEvents()
         self._clock = clock or Clock()

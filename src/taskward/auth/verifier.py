@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from taskward.auth.errors import InvalidToken, Reason
@@ -55,15 +56,16 @@ class TokenVerifier:
         """The signature, for a token that passed ``check`` just now. Raises InvalidToken."""
         self.check_signature(token, key)
         claims = token.claims
-        starts = max(claims["iat"], claims.get("nbf", claims["iat"]))
-        return Identity(claims["sub"], claims["iss"], starts - self.leeway, claims["exp"] + self.leeway, claims)
+        # Computed as in the checks, to the last bit: a cached identity is judged by these bounds alone.
+        starts = max(claims["iat"], claims.get("nbf", 0)) - self.leeway
+        return Identity(claims["sub"], claims["iss"], starts, claims["exp"] + self.leeway, MappingProxyType(claims))
 
     def check_header(self, header: dict[str, Any]) -> None:
         """RFC 7515 §4.1 and RFC 8725 §3.1, §3.11. Keys that a token brings along are not even looked at."""
-        alg, typ = header.get("alg"), header.get("typ")
+        alg, typ = header.get("alg"), header.get("typ", "JWT")
         if not isinstance(alg, str) or alg not in self.algorithms:
             raise InvalidToken(Reason.ALGORITHM, "its alg is not allowed")
-        if typ is not None and not (isinstance(typ, str) and typ.lower().removeprefix("application/") in _TYPES):
+        if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in _TYPES:
             raise InvalidToken(Reason.TYPE, "its typ is that of another kind of token")
         for member in _REFUSED_MEMBERS:
             if member in header:
@@ -101,7 +103,7 @@ class TokenVerifier:
             raise InvalidToken(Reason.CLAIMS, "exp, iat or nbf is missing or not a number")
         if expires - issued > self.max_lifetime:
             raise InvalidToken(Reason.LIFETIME, f"made to last longer than {self.max_lifetime:g} seconds")
-        if max(issued, begins) > now + self.leeway:
+        if max(issued, begins) - self.leeway > now:
             raise InvalidToken(Reason.NOT_YET_VALID, f"valid in {max(issued, begins) - now:.0f} seconds")
 
     def check_expiry(self, claims: dict[str, Any], now: float) -> None:
