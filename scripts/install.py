@@ -7,6 +7,7 @@
 Needs nothing but Python's own library: it is what makes .venv.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -30,11 +31,13 @@ class InstallError(Exception):
 
 def main(goal: str = "python") -> int:
     try:
-        install_python()
-        if goal in ("web", "build") and (WEB / "package-lock.json").exists():
-            install_web()
-            if goal == "build":
-                build_web()
+        with Path(__file__).open("rb") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # two at once, in one clone, take turns
+            install_python()
+            if goal in ("web", "build") and (WEB / "package-lock.json").exists():
+                install_web()
+                if goal == "build":
+                    build_web()
     except InstallError as problem:
         print(f"\n✗ {problem}", file=sys.stderr)
         return 1
