@@ -1,2 +1,7 @@
-import { currentSession } from "@/lib/server/session";
-export default async function P() { const s = await currentSession(); return <p>{s.state}</p>; }
+/** The front door leads to the tasks; the tasks page sends on whoever has to sign in first. */
+import { redirect } from "next/navigation";
+import { HOME } from "@/lib/next-path";
+
+export default function Front() {
+  redirect(HOME);
+}

@@ -11,11 +11,17 @@ export function readTrustedProxies(listed) {
   const trusted = new BlockList();
   /** @type {string[]} */
   const problems = [];
-  for (const entry of (listed ?? "").split(",").map((part) => part.trim()).filter(Boolean)) {
+  for (const entry of (listed ?? "")
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean)) {
     const [address = "", prefix] = entry.split("/");
     const family = isIP(address);
     const bits = prefix === undefined ? undefined : Number(prefix);
-    if (!family || (bits !== undefined && !(Number.isInteger(bits) && bits >= 0 && bits <= (family === 4 ? 32 : 128)))) {
+    if (
+      !family ||
+      (bits !== undefined && !(Number.isInteger(bits) && bits >= 0 && bits <= (family === 4 ? 32 : 128)))
+    ) {
       problems.push(`WEB_TRUSTED_PROXIES: ${JSON.stringify(entry)} is not an address or a network`);
     } else if (bits === undefined) {
       trusted.addAddress(address, family === 4 ? "ipv4" : "ipv6");
@@ -40,7 +46,10 @@ function plain(address) {
  */
 export function peerOf(socketAddress, forwarded, trusted) {
   let peer = plain(socketAddress ?? "0.0.0.0");
-  const hops = String(forwarded ?? "").split(",").map((hop) => plain(hop.trim())).filter(Boolean);
+  const hops = String(forwarded ?? "")
+    .split(",")
+    .map((hop) => plain(hop.trim()))
+    .filter(Boolean);
   while (hops.length > 0 && trusted.check(peer, isIP(peer) === 6 ? "ipv6" : "ipv4")) {
     const hop = hops.pop() ?? "";
     if (!isIP(hop)) break;

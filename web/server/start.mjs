@@ -18,7 +18,8 @@ process.chdir(dir);
 const hostname = process.env.HOSTNAME || "127.0.0.1";
 const port = Number(process.env.PORT || 3000);
 const { trusted, problems } = readTrustedProxies(process.env.WEB_TRUSTED_PROXIES);
-if (!Number.isInteger(port) || port < 0 || port > 65_535) problems.push(`PORT is not a port: ${process.env.PORT}`);
+if (!Number.isInteger(port) || port < 0 || port > 65_535)
+  problems.push(`PORT is not a port: ${process.env.PORT}`);
 if (!dev && !existsSync(join(dir, ".next", "required-server-files.json"))) {
   problems.push("there is no build here: run npm run build first");
 }
@@ -35,7 +36,9 @@ if (!dev) {
   process.env.__NEXT_PRIVATE_STANDALONE_CONFIG = JSON.stringify(conf);
 }
 
-const { default: next } = await import(dev ? "next" : join(dir, "node_modules", "next", "dist", "server", "next.js"));
+const { default: next } = await import(
+  dev ? "next" : join(dir, "node_modules", "next", "dist", "server", "next.js")
+);
 /** @type {ReturnType<typeof import("next").default>} */
 const app = (next.default ?? next)({ dev, dir, hostname, port, conf });
 // Settings and migrations are looked after in instrumentation.ts, which Next starts without waiting for it.
@@ -46,7 +49,11 @@ if (!dev) await started;
 const handle = app.getRequestHandler();
 
 const server = createServer((request, response) => {
-  request.headers[PEER_HEADER] = peerOf(request.socket.remoteAddress, request.headers["x-forwarded-for"], trusted);
+  request.headers[PEER_HEADER] = peerOf(
+    request.socket.remoteAddress,
+    request.headers["x-forwarded-for"],
+    trusted,
+  );
   handle(request, response).catch((/** @type {unknown} */ error) => {
     console.error(`taskward web: ${error instanceof Error ? error.message : error}`);
     if (!response.headersSent) response.writeHead(500);
@@ -57,7 +64,9 @@ const server = createServer((request, response) => {
 server.keepAliveTimeout = 75_000;
 server.on("error", (error) => {
   const busy = "code" in error && error.code === "EADDRINUSE";
-  console.error(`taskward web: ${busy ? `port ${port} is taken: stop what listens there or set PORT` : error.message}`);
+  console.error(
+    `taskward web: ${busy ? `port ${port} is taken: stop what listens there or set PORT` : error.message}`,
+  );
   process.exit(1);
 });
 server.listen(port, hostname, () => {

@@ -7,10 +7,14 @@ import { unsigned } from "./tokens";
 
 const OWNER = "ada";
 const json = (status: number, body: unknown, headers: Record<string, string> = {}) =>
-  new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/problem+json", ...headers } });
+  new Response(JSON.stringify(body), {
+    status,
+    headers: { "Content-Type": "application/problem+json", ...headers },
+  });
 const html = (status: number) =>
   new Response("<h1>Bad gateway</h1>", { status, headers: { "Content-Type": "text/html" } });
-const invalidToken = () => json(401, { code: "invalid_token" }, { "WWW-Authenticate": 'Bearer error="invalid_token"' });
+const invalidToken = () =>
+  json(401, { code: "invalid_token" }, { "WWW-Authenticate": 'Bearer error="invalid_token"' });
 
 type Answer = Response | Error | (() => Promise<Response>);
 
@@ -35,7 +39,10 @@ function client(...answers: Answer[]) {
 }
 
 const failure = async (promise: Promise<unknown>): Promise<ApiProblem> => {
-  const error: unknown = await promise.then(() => undefined, (reason: unknown) => reason);
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(ApiProblem);
   return error as ApiProblem;
 };
@@ -55,7 +62,9 @@ describe("the API client", () => {
     expect(asked.map(({ body }) => body)).toEqual([asked[0]?.body, asked[0]?.body]);
     expect(asked[1]?.body).toContain("milk");
     expect(asked.map(({ request }) => request.headers.get("Idempotency-Key"))).toEqual(["key-1", "key-1"]);
-    expect(asked[0]?.request.headers.get("Authorization")).not.toBe(asked[1]?.request.headers.get("Authorization"));
+    expect(asked[0]?.request.headers.get("Authorization")).not.toBe(
+      asked[1]?.request.headers.get("Authorization"),
+    );
   });
 
   it("treats a missing token the same way", async () => {
@@ -115,7 +124,10 @@ describe("the API client", () => {
   it("brings the words for each field out of a 422", async () => {
     const errors = [{ field: "title", message: "is too long" }];
     const { api } = client(json(422, { code: "validation_error", errors }));
-    expect(await failure(api.add({ title: "x", description: null }, "k"))).toMatchObject({ kind: "invalid", fields: errors });
+    expect(await failure(api.add({ title: "x", description: null }, "k"))).toMatchObject({
+      kind: "invalid",
+      fields: errors,
+    });
   });
 
   it("survives 204", async () => {
@@ -128,7 +140,12 @@ describe("the API client", () => {
     expect((await failure(api.counts())).kind).toBe("broken");
   });
 
-  it.each([[502, "busy"], [500, "broken"], [404, "broken"], [200, "broken"]])(
+  it.each([
+    [502, "busy"],
+    [500, "broken"],
+    [404, "broken"],
+    [200, "broken"],
+  ])(
     "survives a page of HTML with status %i, and takes no task for deleted because of it",
     async (status, kind) => {
       const { api } = client(html(status));

@@ -15,7 +15,14 @@ async function attempt(send: Fetch, request: Request, body: string, token: strin
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(PATIENCE_MS)]);
   const began = performance.now();
   try {
-    const init: RequestInit = { method, headers, signal, body: body || undefined, credentials: "omit", cache: "no-store" };
+    const init: RequestInit = {
+      method,
+      headers,
+      signal,
+      body: body || undefined,
+      credentials: "omit",
+      cache: "no-store",
+    };
     const response = await send(new Request(request.url, init));
     logRequest(request, String(response.status), began);
     return response;

@@ -107,7 +107,8 @@ export async function problemOf(response: Response): Promise<ApiProblem> {
   const { status } = response;
   const body = await bodyOf(response);
   const retryAfter = retryAfterOf(response.headers);
-  if (status === 429 || status === 502 || status === 503 || status === 504) return new ApiProblem("busy", { retryAfter });
+  if (status === 429 || status === 502 || status === 503 || status === 504)
+    return new ApiProblem("busy", { retryAfter });
   if (status === 403) return new ApiProblem("forbidden");
   if (status === 412) return new ApiProblem("changed");
   // A 404 in HTML comes from something in between, and no task may be taken for deleted because of it.

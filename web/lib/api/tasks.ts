@@ -64,7 +64,7 @@ export class TasksApi {
   }
 
   private one(id: string) {
-    return { user_id: this.owner, task_id: id };
+    return { user_id: this.owner, id };
   }
 
   async list({ completed, q, cursor }: Listing, signal?: AbortSignal): Promise<TaskPage> {
@@ -80,7 +80,7 @@ export class TasksApi {
   }
 
   async get(id: string): Promise<Tagged> {
-    return tagged(this.client.GET("/api/{user_id}/tasks/{task_id}", { params: { path: this.one(id) } }));
+    return tagged(this.client.GET("/api/{user_id}/tasks/{id}", { params: { path: this.one(id) } }));
   }
 
   /** A repeat with the same key makes no second task. */
@@ -91,19 +91,17 @@ export class TasksApi {
 
   async edit(id: string, body: TaskPatch, etag: string | null): Promise<Tagged> {
     const params = { path: this.one(id), header: matching(etag) };
-    return tagged(this.client.PATCH("/api/{user_id}/tasks/{task_id}", { params, body }));
+    return tagged(this.client.PATCH("/api/{user_id}/tasks/{id}", { params, body }));
   }
 
   async setCompleted(id: string, completed: boolean): Promise<Tagged> {
     const params = { path: this.one(id) };
-    return tagged(
-      this.client.PATCH("/api/{user_id}/tasks/{task_id}/complete", { params, body: { completed } }),
-    );
+    return tagged(this.client.PATCH("/api/{user_id}/tasks/{id}/complete", { params, body: { completed } }));
   }
 
   async remove(id: string, etag: string | null): Promise<void> {
     const params = { path: this.one(id), header: matching(etag) };
-    await ask(this.client.DELETE("/api/{user_id}/tasks/{task_id}", { params }));
+    await ask(this.client.DELETE("/api/{user_id}/tasks/{id}", { params }));
   }
 
   async clearCompleted(): Promise<void> {

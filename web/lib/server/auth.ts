@@ -1,7 +1,7 @@
 /** Better Auth as Taskward runs it. */
 import { betterAuth } from "better-auth";
 import { APIError } from "better-auth/api";
-import { genericOAuth, jwt, type JwtOptions } from "better-auth/plugins";
+import { genericOAuth, type JwtOptions, jwt } from "better-auth/plugins";
 import { PostgresDialect } from "kysely";
 import { pool, SCHEMA } from "./database";
 import { deleteTasksOf, TasksRemain } from "./farewell";

@@ -24,7 +24,9 @@ export async function deleteTasksOf(token: string): Promise<void> {
     await call(token, "DELETE", "?completed=true");
     await call(token, "DELETE", "?completed=false");
   } catch (error) {
-    console.warn(`taskward web: an account was not deleted: ${error instanceof Error ? error.message : "unknown"}`);
+    console.warn(
+      `taskward web: an account was not deleted: ${error instanceof Error ? error.message : "unknown"}`,
+    );
     throw new TasksRemain("Your tasks could not be deleted just now, so your account is still here.");
   }
 }

@@ -15,7 +15,8 @@ async function ensureKey(): Promise<void> {
   const { rows } = await pool().query<{ alg: string | null; expiresAt: Date | null }>(
     'select alg, "expiresAt" from auth.jwks',
   );
-  if (rows.some((key) => (key.alg ?? algorithm) === algorithm && (!key.expiresAt || key.expiresAt > now))) return;
+  if (rows.some((key) => (key.alg ?? algorithm) === algorithm && (!key.expiresAt || key.expiresAt > now)))
+    return;
   const context = await (await getAuth()).$context;
   // Only `context` of the endpoint's context is read; there is no request at start-up.
   await createJwk({ context } as Parameters<typeof createJwk>[0], jwtOptions(settings()));

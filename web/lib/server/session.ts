@@ -22,7 +22,9 @@ export const currentSession = cache(async (): Promise<Session> => {
     const { id, name, email, createdAt } = found.user;
     return { state: "in", person: { id, name, email, since: createdAt.toISOString() } };
   } catch (error) {
-    console.warn(`taskward web: a session could not be looked up: ${error instanceof Error ? error.message : "unknown"}`);
+    console.warn(
+      `taskward web: a session could not be looked up: ${error instanceof Error ? error.message : "unknown"}`,
+    );
     return { state: "unknown" };
   }
 });

@@ -73,22 +73,30 @@ class Reader {
     const clientSecret = this.text(`${prefix}_CLIENT_SECRET`);
     if (clientId && clientSecret) return { clientId, clientSecret };
     if (clientId) this.problems.push(`${prefix}_CLIENT_SECRET is not set although ${prefix}_CLIENT_ID is`);
-    if (clientSecret) this.problems.push(`${prefix}_CLIENT_ID is not set although ${prefix}_CLIENT_SECRET is`);
+    if (clientSecret)
+      this.problems.push(`${prefix}_CLIENT_ID is not set although ${prefix}_CLIENT_SECRET is`);
     return undefined;
   }
 }
 
 function readDatabaseUrl(reader: Reader): string {
-  const raw = reader.required("DATABASE_URL", "postgresql://user:password@host:5432/taskward, as the service has it");
+  const raw = reader.required(
+    "DATABASE_URL",
+    "postgresql://user:password@host:5432/taskward, as the service has it",
+  );
   if (!raw) return "";
   // The service also accepts SQLAlchemy's spelling; the two read one variable.
   const url = raw.replace(/^postgresql\+asyncpg:/, "postgresql:").replace(/^postgres:/, "postgresql:");
-  if (!url.startsWith("postgresql://")) reader.problems.push("DATABASE_URL does not begin with postgresql://");
+  if (!url.startsWith("postgresql://"))
+    reader.problems.push("DATABASE_URL does not begin with postgresql://");
   return url;
 }
 
 function readSecret(reader: Reader): string {
-  const secret = reader.required("BETTER_AUTH_SECRET", "at least 32 characters, e.g. from: openssl rand -base64 32");
+  const secret = reader.required(
+    "BETTER_AUTH_SECRET",
+    "at least 32 characters, e.g. from: openssl rand -base64 32",
+  );
   if (secret && secret.length < 32) {
     reader.problems.push(`BETTER_AUTH_SECRET has ${secret.length} characters: at least 32 are needed`);
   }
@@ -113,7 +121,8 @@ function readOidc(reader: Reader): Oidc | undefined {
   const app = reader.app("OIDC");
   const issuer = reader.text("OIDC_ISSUER");
   if (!app) {
-    if (issuer && !reader.text("OIDC_CLIENT_ID")) reader.problems.push("OIDC_CLIENT_ID is not set although OIDC_ISSUER is");
+    if (issuer && !reader.text("OIDC_CLIENT_ID"))
+      reader.problems.push("OIDC_CLIENT_ID is not set although OIDC_ISSUER is");
     return undefined;
   }
   if (!issuer || !URL.canParse(issuer)) {
@@ -133,7 +142,10 @@ export function readSettings(env: Environment): Settings {
   const publicUrl = reader.required("BETTER_AUTH_URL", "the origin people open, e.g. http://localhost:3000");
   const origin = reader.origin("BETTER_AUTH_URL", publicUrl, "e.g. http://localhost:3000");
   checkListener(reader, origin);
-  const api = reader.required("TASKWARD_API_URL", "where the browser reaches the service, e.g. http://localhost:8000");
+  const api = reader.required(
+    "TASKWARD_API_URL",
+    "where the browser reaches the service, e.g. http://localhost:8000",
+  );
   const apiUrl = reader.origin("TASKWARD_API_URL", api, "e.g. http://localhost:8000");
   const internal = reader.text("TASKWARD_API_INTERNAL_URL");
   const apiInternalUrl = internal

@@ -48,7 +48,9 @@ async function prepare(): Promise<void> {
     await migrate();
   } catch (error) {
     // Like the service: a database that is away is no reason to exit. Pages say so until it answers.
-    console.warn(`taskward web: the database cannot be used yet (${reason(error)}); trying again in the background`);
+    console.warn(
+      `taskward web: the database cannot be used yet (${reason(error)}); trying again in the background`,
+    );
     void keepTrying();
   }
 }

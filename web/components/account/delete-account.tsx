@@ -1,0 +1,85 @@
+"use client";
+/** Asks for the password, deletes the tasks and then the account; says so when it could not. */
+import { Dialog } from "@base-ui/react/dialog";
+import { type FormEvent, useState } from "react";
+import { asked, authClient, type Refusal } from "@/lib/auth-client";
+import { leave } from "@/lib/session-client";
+import { Field, PasswordField } from "../auth/fields";
+import { useAttempt } from "../auth/use-attempt";
+import { useDesk } from "../desk-provider";
+import dialog from "../dialog.module.css";
+import styles from "./account.module.css";
+
+function explain({ code }: Refusal): string {
+  if (code === "INVALID_PASSWORD") return "That isn't your password.";
+  if (code === "SESSION_EXPIRED")
+    return "You signed in a while ago. Sign out, sign in again, and come back here.";
+  if (code === "TASKS_REMAIN") {
+    return "The task service can't be reached, so your account and your tasks are still here. Please try again in a moment.";
+  }
+  return "That didn't work, and your account is still here. Please try again in a moment.";
+}
+
+export function DeleteAccount({ email, hasPassword }: { email: string; hasPassword: boolean }) {
+  const desk = useDesk();
+  const { busy, text, waiting, attempt } = useAttempt(explain);
+  const [mistyped, setMistyped] = useState(false);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const proof = String(new FormData(event.currentTarget).get("proof"));
+    if (!hasPassword) {
+      const wrong = proof.trim().toLowerCase() !== email.toLowerCase();
+      setMistyped(wrong);
+      if (wrong) return;
+    }
+    const body = hasPassword ? { password: proof } : {};
+    const done = await attempt(() =>
+      asked((fetchOptions) => authClient.deleteUser({ ...body, fetchOptions })),
+    );
+    if (!done) return;
+    desk.outbox.clear();
+    desk.cache.forget();
+    leave();
+  }
+
+  return (
+    <Dialog.Root>
+      <Dialog.Trigger className="button danger">Delete account…</Dialog.Trigger>
+      <Dialog.Portal>
+        <Dialog.Backdrop className={dialog.backdrop} />
+        <Dialog.Popup className={dialog.popup}>
+          <Dialog.Title className={dialog.title}>Delete your account?</Dialog.Title>
+          <Dialog.Description className={dialog.text}>
+            All your tasks go first, then the account of {email}. This can't be undone.
+          </Dialog.Description>
+          <form className={styles.form} onSubmit={submit}>
+            {hasPassword ? (
+              <PasswordField
+                label="Your password"
+                name="proof"
+                autoComplete="current-password"
+                required
+                problem={text}
+              />
+            ) : (
+              <Field
+                label="Type your e-mail address to confirm"
+                name="proof"
+                autoComplete="off"
+                required
+                problem={mistyped ? "That isn't the address of this account." : text}
+              />
+            )}
+            <div className={dialog.buttons}>
+              <Dialog.Close className="button">Keep it</Dialog.Close>
+              <button type="submit" className="button danger" aria-disabled={busy || waiting}>
+                {busy ? "Deleting…" : "Delete for good"}
+              </button>
+            </div>
+          </form>
+        </Dialog.Popup>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

@@ -1,0 +1,101 @@
+"use client";
+/** Says when the service can't be had, what happens to changes meanwhile, and when it is tried again. */
+import { useEffect, useState, useSyncExternalStore } from "react";
+import { announce } from "@/lib/announce";
+import type { ApiProblem } from "@/lib/api/problem";
+import styles from "./connection-bar.module.css";
+import { useOutbox } from "./desk-provider";
+import { Clock, Cloud } from "./icons";
+
+function subscribe(listener: () => void): () => void {
+  window.addEventListener("online", listener);
+  window.addEventListener("offline", listener);
+  return () => {
+    window.removeEventListener("online", listener);
+    window.removeEventListener("offline", listener);
+  };
+}
+
+function useOnline(): boolean {
+  return useSyncExternalStore(
+    subscribe,
+    () => navigator.onLine,
+    () => true,
+  );
+}
+
+const PASSING = new Set<ApiProblem["kind"]>(["offline", "unreachable", "busy", "broken"]);
+
+interface ConnectionBarProps {
+  /** Why the list could not be refreshed, if so. */
+  problem: ApiProblem | undefined;
+  /** False while the page already says so in the list's place. */
+  listed: boolean;
+  onRetry: () => void;
+}
+
+export function ConnectionBar({ problem, listed, onRetry }: ConnectionBarProps) {
+  const online = useOnline();
+  const { ops, waiting } = useOutbox();
+  const unsaved = ops.filter(({ state }) => state === "queued" || state === "sending").length;
+  const kind = online
+    ? (waiting?.kind ?? (problem && PASSING.has(problem.kind) ? problem.kind : undefined))
+    : "offline";
+  const visible = kind !== undefined && (listed || unsaved > 0 || kind === "offline");
+  const seconds = useSecondsUntil(kind === "busy" ? waiting?.until : undefined);
+
+  const headline =
+    kind === "offline"
+      ? "You're offline."
+      : kind === "busy"
+        ? `Taskward is busy right now.${seconds > 0 ? ` Trying again in ${seconds} s.` : ""}`
+        : kind === "broken"
+          ? "Something went wrong on our side. Trying again…"
+          : "Taskward can't be reached. Trying again…";
+  const rest =
+    unsaved > 0
+      ? `${unsaved === 1 ? "1 change is" : `${unsaved} changes are`} kept here and saved as soon as it works.`
+      : kind === "offline"
+        ? "You can go on; changes are kept here until you're back."
+        : "";
+
+  useSpoken(visible ? kind : undefined);
+  if (!visible) return null;
+  return (
+    <div className={styles.bar} data-testid="connection">
+      {kind === "busy" ? <Clock /> : <Cloud />}
+      <p>
+        <strong>{headline}</strong> {rest}
+      </p>
+      {kind !== "offline" && (
+        <button type="button" className="button small" onClick={onRetry}>
+          Try now
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Said once when it begins and once when it is over, not with every second of the countdown. */
+function useSpoken(kind: ApiProblem["kind"] | undefined): void {
+  const [last, setLast] = useState(kind);
+  useEffect(() => {
+    if (kind === last) return;
+    setLast(kind);
+    if (kind === "offline") announce("You're offline. Changes are kept here until you're back.");
+    else if (kind) announce("Taskward can't be reached. Changes are kept here.");
+    else announce("Taskward is back.");
+  }, [kind, last]);
+}
+
+function useSecondsUntil(until: number | undefined): number {
+  const [now, setNow] = useState(0);
+  useEffect(() => {
+    if (!until) return;
+    const tick = () => setNow(Date.now());
+    tick();
+    const timer = setInterval(tick, 500);
+    return () => clearInterval(timer);
+  }, [until]);
+  return until && now ? Math.max(0, Math.ceil((until - now) / 1000)) : 0;
+}

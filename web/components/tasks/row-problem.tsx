@@ -1,0 +1,83 @@
+"use client";
+/** What went wrong with a change to this task, and the ways out. Nothing typed is lost on any of them. */
+import type { Op } from "@/lib/tasks/ops";
+import styles from "./row.module.css";
+import type { TaskActions } from "./use-task-actions";
+
+interface RowProblemProps {
+  op: Op;
+  actions: TaskActions;
+}
+
+export function RowProblem({ op, actions }: RowProblemProps) {
+  const { failure, state } = op;
+  if (failure?.kind === "changed" && op.kind === "edit") return <Conflict op={op} actions={actions} />;
+  if (!failure) {
+    // On its way again right now: the row already says that it is being saved.
+    if (state === "sending") return null;
+    return (
+      <div className={styles.problem}>
+        Not saved yet. It will be, as soon as Taskward answers.
+        <div className={styles.choices}>
+          <button type="button" className="button small" onClick={() => actions.retry(op)}>
+            Retry
+          </button>
+        </div>
+      </div>
+    );
+  }
+  return (
+    <div className={styles.problem}>
+      <strong>Not saved.</strong> {failure.message} {failure.fields.map(({ message }) => message).join(" ")}
+      <div className={styles.choices}>
+        {failure.kind === "gone" && op.kind === "edit" ? (
+          <button type="button" className="button small" onClick={() => actions.saveAsNew(op)}>
+            Keep as a new task
+          </button>
+        ) : (
+          <button type="button" className="button small" onClick={() => actions.retry(op)}>
+            Retry
+          </button>
+        )}
+        {op.kind === "edit" && failure.kind !== "gone" && (
+          <button type="button" className="button small" onClick={() => actions.reopen(op)}>
+            Edit again
+          </button>
+        )}
+        <button type="button" className="button small" onClick={() => actions.discard(op)}>
+          Discard
+        </button>
+      </div>
+    </div>
+  );
+}
+
+const shown = ({ title, description }: { title: string; description: string | null }) =>
+  description ? `${title}\n${description}` : title;
+
+function Conflict({ op, actions }: { op: Extract<Op, { kind: "edit" }>; actions: TaskActions }) {
+  const { theirs } = op.failure ?? {};
+  return (
+    <div className={styles.problem}>
+      <strong>This task was changed somewhere else</strong> while you were editing it. Which words should
+      stay?
+      <dl className={styles.versions}>
+        <dt>There now</dt>
+        <dd dir="auto">{theirs ? shown(theirs) : "…"}</dd>
+        <dt>Yours</dt>
+        <dd dir="auto">{shown(op)}</dd>
+      </dl>
+      <div className={styles.choices}>
+        <button type="button" className="button small" onClick={() => actions.keepMine(op)}>
+          Use mine
+        </button>
+        <button type="button" className="button small" onClick={() => actions.discard(op)}>
+          Use the one there
+        </button>
+        <button type="button" className="button small" onClick={() => actions.merge(op)}>
+          Edit again
+        </button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,103 @@
+"use client";
+/** One task: a real check box, its words, and what can be done with it. */
+import { memo, useLayoutEffect, useRef, useState } from "react";
+import type { Row } from "@/lib/tasks/view";
+import { Bin, Pencil } from "../icons";
+import { checkId } from "./focus";
+import { Marked } from "./marked";
+import styles from "./row.module.css";
+import { RowEditor } from "./row-editor";
+import { RowProblem } from "./row-problem";
+import { TimeAgo } from "./time-ago";
+import type { TaskActions } from "./use-task-actions";
+
+interface TaskRowProps {
+  row: Row;
+  rowKey: string;
+  q: string;
+  editing: boolean;
+  actions: TaskActions;
+}
+
+export const TaskRow = memo(
+  function TaskRow({ row, rowKey, q, editing, actions }: TaskRowProps) {
+    const { task, saving, stuck } = row;
+    const titleId = `title-${rowKey}`;
+    return (
+      <li
+        className={styles.row}
+        data-row={rowKey}
+        data-task={task.id}
+        data-done={task.completed || undefined}
+        data-saving={saving || undefined}
+        data-testid="task"
+      >
+        <input
+          type="checkbox"
+          id={checkId(rowKey)}
+          className={styles.check}
+          checked={task.completed}
+          aria-labelledby={titleId}
+          data-check
+          onChange={() => actions.toggle(task)}
+        />
+        {editing ? (
+          <RowEditor row={row} titleId={titleId} actions={actions} />
+        ) : (
+          <>
+            {/* biome-ignore lint/a11y/noStaticElementInteractions: a second way in; the pencil and the e key are the first */}
+            <div className={styles.words} onDoubleClick={() => actions.edit(task.id)}>
+              <p id={titleId} className={styles.title} dir="auto">
+                <Marked text={task.title} q={q} />
+              </p>
+              {task.description && <Description text={task.description} q={q} />}
+              <p className={styles.meta}>
+                {saving ? <span>Saving…</span> : <TimeAgo at={task.created_at} />}
+              </p>
+            </div>
+            <div className={styles.actions}>
+              <button type="button" aria-label={`Edit ${task.title}`} onClick={() => actions.edit(task.id)}>
+                <Pencil />
+              </button>
+              <button type="button" aria-label={`Delete ${task.title}`} onClick={() => actions.remove(task)}>
+                <Bin />
+              </button>
+            </div>
+          </>
+        )}
+        {stuck && !editing && <RowProblem op={stuck} actions={actions} />}
+      </li>
+    );
+  },
+  (a, b) =>
+    a.row.task === b.row.task &&
+    a.row.saving === b.row.saving &&
+    a.row.stuck === b.row.stuck &&
+    a.editing === b.editing &&
+    a.q === b.q &&
+    a.rowKey === b.rowKey &&
+    a.actions === b.actions,
+);
+
+/** Three lines of it, and the rest when asked for. */
+function Description({ text, q }: { text: string; q: string }) {
+  const [whole, setWhole] = useState(false);
+  const [long, setLong] = useState(false);
+  const paragraph = useRef<HTMLParagraphElement>(null);
+  useLayoutEffect(() => {
+    const { current } = paragraph;
+    if (text && current && !whole) setLong(current.scrollHeight > current.clientHeight + 1);
+  }, [text, whole]);
+  return (
+    <>
+      <p ref={paragraph} className={styles.description} data-whole={whole || undefined} dir="auto">
+        <Marked text={text} q={q} />
+      </p>
+      {(long || whole) && (
+        <button type="button" className={styles.more} aria-expanded={whole} onClick={() => setWhole(!whole)}>
+          {whole ? "Less" : "More"}
+        </button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,49 @@
+/** Better Auth as the browser calls it, with its failures in our words. */
+import { createAuthClient } from "better-auth/client";
+import { jwtClient } from "better-auth/client/plugins";
+import { ApiProblem, asProblem, retryAfterOf } from "./api/problem";
+
+export const authClient = createAuthClient({ plugins: [jwtClient()] });
+
+export interface Refusal {
+  status: number;
+  code: string;
+  retryAfter: number | undefined;
+}
+
+interface Answer<T> {
+  data: T | null;
+  error: { status: number; code?: string | undefined } | null;
+}
+
+/** A call of Better Auth: its data, its refusal, or an `ApiProblem` thrown when there was no answer worth the name. */
+export async function asked<T>(
+  call: (options: { onError: (context: { response: Response }) => void }) => Promise<Answer<T>>,
+): Promise<{ data: T; refusal?: undefined } | { data?: undefined; refusal: Refusal }> {
+  let retryAfter: number | undefined;
+  const answer = await call({
+    onError: ({ response }) => {
+      retryAfter = retryAfterOf(response.headers);
+    },
+  }).catch((error: unknown) => {
+    throw asProblem(error);
+  });
+  const { data, error } = answer;
+  if (!error && data) return { data };
+  const status = error?.status ?? 0;
+  if (status >= 400 && status < 500) return { refusal: { status, code: error?.code ?? "", retryAfter } };
+  const code = error?.code ?? "";
+  if (code === "TASKS_REMAIN") return { refusal: { status, code, retryAfter } };
+  // Better Auth lives in the page's own server: a 5xx is its database or a proxy in between, and passes.
+  throw new ApiProblem(status >= 500 ? "busy" : "unreachable", { retryAfter });
+}
+
+/** A new bearer token for whoever the session cookie says. */
+export async function mintToken(): Promise<string> {
+  const { data, refusal } = await asked<{ token: string }>((options) =>
+    authClient.token({ fetchOptions: options }),
+  );
+  if (data) return data.token;
+  if (refusal.status === 401) throw new ApiProblem("signed-out");
+  throw new ApiProblem("busy", { retryAfter: refusal.retryAfter });
+}

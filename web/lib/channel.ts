@@ -1,0 +1,31 @@
+/** What the tabs of one browser tell each other. */
+import type { Change } from "./tasks/cache";
+
+export type Message =
+  | { kind: "signed-out" }
+  | { kind: "signed-in" }
+  | { kind: "change"; owner: string; change: Change };
+
+const NAME = "taskward";
+
+function open(): BroadcastChannel | undefined {
+  return typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(NAME);
+}
+
+/**
+ * One for the page, never closed: a channel that is closed at once may take its message with it, and one that both
+ * speaks and listens does not hear itself.
+ */
+let speaker: BroadcastChannel | undefined;
+
+export function tell(message: Message): void {
+  speaker ??= open();
+  speaker?.postMessage(message);
+}
+
+export function listen(hear: (message: Message) => void): () => void {
+  speaker ??= open();
+  const receive = (event: MessageEvent<Message>) => hear(event.data);
+  speaker?.addEventListener("message", receive);
+  return () => speaker?.removeEventListener("message", receive);
+}

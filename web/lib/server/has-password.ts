@@ -1,0 +1,10 @@
+/** Whether whoever is signed in has a password here, or came through another provider only. */
+import { headers } from "next/headers";
+import { getAuth } from "./auth";
+
+export async function hasPassword(): Promise<boolean> {
+  const asked = await headers();
+  const auth = await getAuth();
+  const accounts = await auth.api.listUserAccounts({ headers: asked });
+  return accounts.some(({ providerId }) => providerId === "credential");
+}

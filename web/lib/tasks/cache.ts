@@ -1,0 +1,102 @@
+/** The lists and counts held by TanStack Query, and how a confirmed change is written into them. */
+import type { InfiniteData, QueryClient } from "@tanstack/react-query";
+import type { Counts, Task, TaskPage } from "../api/tasks";
+import { matches, newestFirst } from "./view";
+
+export type Change = { kind: "saved"; task: Task } | { kind: "deleted"; id: string } | { kind: "cleared" };
+
+export interface Filter {
+  completed: boolean;
+  q: string;
+}
+
+export type Pages = InfiniteData<TaskPage>;
+
+export const keys = {
+  all: (owner: string) => ["tasks", owner] as const,
+  lists: (owner: string) => ["tasks", owner, "list"] as const,
+  list: (owner: string, filter: Filter) => ["tasks", owner, "list", filter] as const,
+  counts: (owner: string) => ["tasks", owner, "counts"] as const,
+};
+
+/** Pages overlap when tasks came in between two loads: each task once, the first time it appears. */
+export function tasksOf(pages: Pages | undefined): Task[] {
+  const seen = new Map<string, Task>();
+  for (const page of pages?.pages ?? []) {
+    for (const task of page.items) if (!seen.has(task.id)) seen.set(task.id, task);
+  }
+  return [...seen.values()];
+}
+
+function without({ pages, pageParams }: Pages, gone: (task: Task) => boolean): Pages {
+  return {
+    pageParams,
+    pages: pages.map((page) => ({ ...page, items: page.items.filter((task) => !gone(task)) })),
+  };
+}
+
+function inserted({ pages, pageParams }: Pages, task: Task): Pages {
+  const place = pages.findIndex(({ items }) => items.some((other) => newestFirst(task, other) < 0));
+  const index = place < 0 ? pages.length - 1 : place;
+  const into = (items: Task[]) => [...items, task].sort(newestFirst);
+  return {
+    pageParams,
+    pages: pages.map((page, at) => (at === index ? { ...page, items: into(page.items) } : page)),
+  };
+}
+
+export function patched(pages: Pages, filter: Filter, change: Change): Pages {
+  if (change.kind === "cleared") return filter.completed ? without(pages, () => true) : pages;
+  const id = change.kind === "saved" ? change.task.id : change.id;
+  const rest = without(pages, (task) => task.id === id);
+  if (change.kind === "deleted") return rest;
+  const { task } = change;
+  return task.completed === filter.completed && matches(task, filter.q) ? inserted(rest, task) : rest;
+}
+
+function recounted(counts: Counts, change: Change, before: Task | undefined, isNew: boolean): Counts {
+  let { open, completed } = counts;
+  if (change.kind === "cleared") return { open, completed: 0 };
+  if (before) before.completed ? completed-- : open--;
+  if (change.kind === "saved" && (before || isNew)) change.task.completed ? completed++ : open++;
+  return { open: Math.max(0, open), completed: Math.max(0, completed) };
+}
+
+export class TaskCache {
+  constructor(
+    private readonly client: QueryClient,
+    private readonly owner: string,
+  ) {}
+
+  find(id: string): Task | undefined {
+    const lists = this.client.getQueriesData<Pages>({ queryKey: keys.lists(this.owner) });
+    for (const [, pages] of lists) {
+      const found = tasksOf(pages).find((task) => task.id === id);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  apply(change: Change): void {
+    const { client, owner } = this;
+    const before =
+      change.kind === "cleared" ? undefined : this.find(change.kind === "saved" ? change.task.id : change.id);
+    // Anything that was asked before this change was confirmed may answer with how things were.
+    const overtaken = client.isFetching({ queryKey: keys.all(owner) }) > 0;
+    for (const query of client.getQueryCache().findAll({ queryKey: keys.lists(owner) })) {
+      const filter = query.queryKey[3] as Filter;
+      client.setQueryData<Pages>(query.queryKey, (pages) => pages && patched(pages, filter, change));
+    }
+    const isNew = change.kind === "saved" && change.task.created_at === change.task.updated_at && !before;
+    client.setQueryData<Counts>(
+      keys.counts(owner),
+      (counts) => counts && recounted(counts, change, before, isNew),
+    );
+    if (overtaken) void client.invalidateQueries({ queryKey: keys.all(owner) });
+    else void client.invalidateQueries({ queryKey: keys.counts(owner) });
+  }
+
+  forget(): void {
+    this.client.clear();
+  }
+}

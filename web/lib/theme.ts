@@ -1,0 +1,9 @@
+/** Light, dark or as the system has it: read by the server from a cookie, written by the browser. */
+
+export type Theme = "system" | "light" | "dark";
+
+export const THEME_COOKIE = "taskward-theme";
+
+export function asTheme(value: string | undefined): Theme {
+  return value === "light" || value === "dark" ? value : "system";
+}
