@@ -15,7 +15,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from taskward import docs, health, log, metadata, openapi
+from taskward import health, log, metadata, openapi
 from taskward.auth import (
     Authenticator,
     BearerBackend,
@@ -92,7 +92,6 @@ def create_app(
         routes=[
             PrivateMount("/api", api),  # private by where it stands
             *health.routes(health.Readiness(db, source, REVISION)),
-            *docs.routes(),
             *openapi.routes(),
             *metadata.routes(settings.jwt_issuer),
         ],

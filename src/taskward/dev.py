@@ -8,9 +8,10 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from taskward import cli, migrate
+from taskward import migrate
 from taskward.config import Settings, load_settings
 from taskward.embedded import EmbeddedPostgres, PostgresUnavailableError
+from taskward.serve import serve
 
 DATA = Path(".data")
 BETTER_AUTH = "http://localhost:3000"
@@ -48,4 +49,4 @@ def main(host: str | None = None, port: int | None = None) -> int:
         overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         settings = load_settings(**overrides)
         migrate.upgrade(settings.database_url.get_secret_value())
-        return cli.serve(settings)
+        return serve(settings)

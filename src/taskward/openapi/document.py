@@ -2,12 +2,8 @@
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-
 from taskward import __version__
-from taskward import openapi_parts as parts
+from taskward.openapi import parts
 
 _INTRODUCTION = """Each person's own tasks.
 
@@ -165,12 +161,3 @@ def _operation(
     if body:
         found["requestBody"] = body
     return found
-
-
-def routes() -> list[Route]:
-    described = document()
-
-    async def openapi(request: Request) -> Response:
-        return JSONResponse(described)
-
-    return [Route("/openapi.json", openapi)]
