@@ -24,11 +24,8 @@ class FailureThrottle:
 
     def __init__(self, limit: str = "5/minute", storage_url: str | None = None) -> None:
         self._limit: RateLimitItem | None = None if limit.strip() == "0" else parse(limit)
-        storage = storage_from_string(f"async+{storage_url}") if storage_url else BoundedMemory()
-        if not isinstance(storage, Storage):
-            raise ValueError("the rate limit storage is not an asynchronous one")
-        self._storage = storage
-        self._window = FixedWindowRateLimiter(storage)
+        self._storage = _shared(storage_url) if storage_url else BoundedMemory()
+        self._window = FixedWindowRateLimiter(self._storage)
 
     async def count(self, address: str | None) -> int | None:
         """Count one refused token. Returns None, or when the address is past its limit the seconds to wait (≥ 1)."""
@@ -43,6 +40,20 @@ class FailureThrottle:
         except Exception:  # whatever a store's client raises: it is down, and that must not refuse anybody
             return None
         return max(1, math.ceil(reset - time.time()))
+
+
+def _shared(url: str) -> Storage:
+    """The store of that URL; Valkey is spoken to as the Redis it is. Raises ValueError, without the URL's password."""
+    if url.startswith("valkey"):
+        url = "redis" + url.removeprefix("valkey")
+    options = {"implementation": "redispy"} if url.startswith("redis") else {}  # the client this package depends on
+    try:
+        storage = storage_from_string(f"async+{url}", **options)
+    except Exception as error:  # what a store's client makes of a URL differs from client to client
+        raise ValueError(f"the rate limit storage cannot be used: {type(error).__name__}") from None
+    if not isinstance(storage, Storage):
+        raise ValueError("the rate limit storage is not an asynchronous one")
+    return storage
 
 
 def _network(address: str) -> str:
