@@ -10,10 +10,12 @@ import sys
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from taskward.auth import FailureThrottle, KeysUnavailable, TooManyFailures
 from taskward.auth.throttle import MAX_ADDRESSES, BoundedMemory
@@ -212,6 +214,24 @@ def test_a_store_that_does_not_exist_is_refused_when_built_without_telling_its_p
 REDIS = shutil.which("redis-server") or shutil.which("valkey-server")
 
 
+Shared = Callable[[str, str], FailureThrottle]
+
+
+@pytest_asyncio.fixture
+async def shared() -> AsyncIterator[Shared]:
+    """Builds throttles with a store of that URL, whose connections are closed with the test."""
+    built: list[Any] = []
+
+    def build(limit: str, url: str) -> FailureThrottle:
+        throttle = FailureThrottle(limit, url)
+        built.append(throttle._storage)
+        return throttle
+
+    yield build
+    for storage in built:
+        await storage.bridge.storage.aclose()
+
+
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real server on a socket file of its own."""
@@ -231,8 +251,10 @@ def redis(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         server.wait()
 
 
-async def test_replicas_that_share_a_store_count_together(redis: tuple[str, subprocess.Popen[bytes]]) -> None:
-    one, other = FailureThrottle("3/minute", redis[0]), FailureThrottle("3/minute", redis[0])
+async def test_replicas_that_share_a_store_count_together(
+    redis: tuple[str, subprocess.Popen[bytes]], shared: Shared
+) -> None:
+    one, other = shared("3/minute", redis[0]), shared("3/minute", redis[0])
     assert [await each.count("192.0.2.1") for each in (one, other, one)] == [None] * 3
     for each in (one, other):
         seconds = await each.count("192.0.2.1")
@@ -241,8 +263,10 @@ async def test_replicas_that_share_a_store_count_together(redis: tuple[str, subp
     assert await one.count("192.0.2.2") is None
 
 
-async def test_a_shared_store_that_dies_or_freezes_throttles_nobody(redis: tuple[str, subprocess.Popen[bytes]]) -> None:
-    throttle = FailureThrottle("1/minute", redis[0])
+async def test_a_shared_store_that_dies_or_freezes_throttles_nobody(
+    redis: tuple[str, subprocess.Popen[bytes]], shared: Shared
+) -> None:
+    throttle = shared("1/minute", redis[0])
     assert await throttle.count("192.0.2.1") is None
     assert await throttle.count("192.0.2.1") is not None
     redis[1].send_signal(signal.SIGSTOP)
