@@ -4,7 +4,6 @@ Rules of this file: no SQL of anybody's is written here, and no driver error lea
 DatabaseUnavailable, and everything else is a bug that may crash the request.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from taskward.errors import DatabaseUnavailable
+from taskward.pool import Pool
 
 Row = Mapping[str, Any]
 
@@ -47,37 +47,25 @@ class Database:
         self._url = url
         self._size = pool_size
         self._timeout = timeout
-        self._pool: asyncpg.Pool | None = None
+        self._pool: Pool | None = None
         self._pooler: bool | None = None
-        self._expiry: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        self._pool = await asyncpg.create_pool(
-            self._url,
-            min_size=0,
-            max_size=self._size,
-            connect=self._connect,
-            reset=_nothing_to_reset,
-            max_inactive_connection_lifetime=0,
-        )
+        self._pool = Pool(self._connect, self._size, self._timeout)
 
     async def close(self) -> None:
         if self._pool is not None:
-            try:
-                await asyncio.wait_for(self._pool.close(), self._timeout)
-            except TimeoutError:
-                self._pool.terminate()
+            await self._pool.close()
 
     async def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
         """All rows of a statement, in one round trip. Raises DatabaseUnavailable."""
-        connection = await self._acquire()
+        if self._pool is None:
+            raise DatabaseUnavailable("not open")
         try:
-            return await connection.fetch(statement.sql, *statement.arguments(values))  # type: ignore[no-any-return]  # asyncpg has no types here
+            return await self._pool.fetch(statement.sql, statement.arguments(values))
         except Exception as error:
             self._raise_translated(error)
             raise
-        finally:
-            await self._release(connection)
 
     async def row(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
         """The first row of a statement, or None. Raises DatabaseUnavailable."""
@@ -86,31 +74,17 @@ class Database:
 
     def usage(self) -> tuple[int, int]:
         """Connections open and connections idle."""
-        return (0, 0) if self._pool is None else (self._pool.get_size(), self._pool.get_idle_size())
+        return (0, 0) if self._pool is None else self._pool.usage()
 
-    async def _acquire(self) -> Any:
-        if self._pool is None:
-            raise DatabaseUnavailable("not open")
-        try:
-            return await self._pool.acquire(timeout=self._timeout)
-        except Exception as error:
-            self._raise_translated(error)
-            raise
-
-    async def _release(self, connection: Any) -> None:
-        assert self._pool is not None  # noqa: S101 - it gave this connection out
-        await self._pool.release(connection)
-
-    async def _connect(self, *arguments: Any, **options: Any) -> Any:
+    async def _connect(self) -> Any:
         """One connection, told apart from a pooler's.
 
         Behind PgBouncer in transaction mode each statement may run on another server connection: prepared statements
         must not be kept, and settings must not be sent at start. A pooler gives itself away, because the process id
         it announced is not that of the server process that answers.
         """
-        options["command_timeout"] = self._timeout
         if self._pooler is not False:
-            connection = await asyncpg.connect(*arguments, **options, statement_cache_size=0)
+            connection = await asyncpg.connect(self._url, statement_cache_size=0)
             self._pooler = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
             if self._pooler:
                 return connection
@@ -118,7 +92,7 @@ class Database:
         # The server gives up a little before this side does, so that nothing goes on running for nobody.
         milliseconds = str(max(1, int(self._timeout * 900)))
         settings = {"statement_timeout": milliseconds, "application_name": "taskward"}
-        return await asyncpg.connect(*arguments, **options, server_settings=settings)
+        return await asyncpg.connect(self._url, server_settings=settings)
 
     def _raise_translated(self, error: Exception) -> None:
         """Raise DatabaseUnavailable for what means "not now"; return for what is a bug."""
@@ -129,13 +103,9 @@ class Database:
                 return
             if state == "25006" and self._pool is not None:
                 # This server has become a replica: the primary is to be looked for anew.
-                self._expiry = asyncio.create_task(self._pool.expire_connections())
+                self._pool.renew()
             raise DatabaseUnavailable(f"{reason} {state}") from error
         if isinstance(error, asyncpg.DataError):
             return  # a value that does not fit its column: ours to have checked
         if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
             raise DatabaseUnavailable(reason) from error
-
-
-async def _nothing_to_reset(connection: Any) -> None:
-    """Single statements leave nothing behind; the default would be one more round trip for each."""
