@@ -140,7 +140,9 @@ async def _check_keys(settings: Settings) -> bool:
 
 def _explain(options: argparse.Namespace) -> int:
     token = sys.stdin.read() if options.token == "-" else options.token  # noqa: S105 - the word for standard input
-    return 0 if asyncio.run(_explain_token(load_settings(), token)) else 1
+    # A token has nothing to do with the database, so asking for one here would only be in the way.
+    settings = load_settings(database_url="postgresql://not-used")
+    return 0 if asyncio.run(_explain_token(settings, token)) else 1
 
 
 async def _explain_token(settings: Settings, token: str) -> bool:
