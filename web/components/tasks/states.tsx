@@ -5,17 +5,15 @@ import { focusHome } from "./focus";
 import styles from "./list.module.css";
 import type { Show } from "./use-filters";
 
-const WIDTHS = ["62%", "44%", "71%", "53%"];
-
 export function Loading() {
   return (
     <div className={`card ${styles.list} ${styles.section}`}>
       <span className="visually-hidden">Loading your tasks</span>
-      {WIDTHS.map((width) => (
-        <div key={width} className={styles.skeleton} aria-hidden="true">
+      {["first", "second", "third", "fourth"].map((line) => (
+        <div key={line} className={styles.skeleton} aria-hidden="true">
           <i className={styles.box} />
           <div className={styles.bars}>
-            <i className={styles.bar} style={{ width }} />
+            <i className={styles.bar} />
             <i className={styles.bar} />
           </div>
         </div>

@@ -1,0 +1,132 @@
+/** What the tests share: people, their pages, and control over the stack. */
+import { randomBytes } from "node:crypto";
+import { test as base, expect, type Locator, type Page } from "@playwright/test";
+
+export const webUrl = () => process.env.WEB_URL ?? "";
+export const apiUrl = () => process.env.API_URL ?? "";
+
+export interface Person {
+  name: string;
+  email: string;
+  password: string;
+}
+
+export function somebody(name = "Ada Lovelace"): Person {
+  return { name, email: `${randomBytes(6).toString("hex")}@example.org`, password: "correct horse battery" };
+}
+
+/** Does something to the stack; skips the test where the stack is not ours to disturb. */
+export async function control<T>(what: string, body = ""): Promise<T> {
+  const url = process.env.CONTROL_URL;
+  if (!url) base.skip(true, "this stack is not ours to disturb");
+  const response = await fetch(`${url}/${what}`, { method: "POST", body });
+  if (!response.ok) throw new Error(`${what}: ${await response.text()}`);
+  return (await response.json()) as T;
+}
+
+export async function signUp(page: Page, person = somebody(), path = "/sign-up"): Promise<Person> {
+  await page.goto(webUrl() + path);
+  await page.getByLabel("Name").fill(person.name);
+  await page.getByLabel("E-mail").fill(person.email);
+  await page.getByLabel("Password", { exact: true }).fill(person.password);
+  await page.getByRole("button", { name: "Create account" }).click();
+  await expect(page.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
+  return person;
+}
+
+export async function signIn(page: Page, { email, password }: Person): Promise<void> {
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+}
+
+export async function signOut(page: Page): Promise<void> {
+  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.waitForURL(/\/sign-in/);
+}
+
+export const composer = (page: Page): Locator => page.getByRole("textbox", { name: "New task" });
+
+export const row = (page: Page, title: string): Locator =>
+  page.getByTestId("task").filter({ hasText: title });
+
+/** Everything shown has been confirmed by the service. */
+export async function settled(page: Page): Promise<void> {
+  await expect(page.locator("[data-saving]")).toHaveCount(0);
+  await expect(page.getByTestId("connection")).toHaveCount(0);
+}
+
+export async function add(page: Page, ...titles: string[]): Promise<void> {
+  for (const title of titles) {
+    await composer(page).fill(title);
+    await composer(page).press("Enter");
+    await expect(row(page, title)).toBeVisible();
+  }
+  await settled(page);
+}
+
+/** Titles in the order they are shown. */
+export async function titles(page: Page): Promise<string[]> {
+  return page.locator("[data-row] [id^=title-]").allInnerTexts();
+}
+
+/** The person's own token, as the page would get it. */
+export async function tokenOf(page: Page): Promise<string> {
+  const response = await page.request.get(`${webUrl()}/api/auth/token`);
+  const { token } = (await response.json()) as { token: string };
+  return token;
+}
+
+export interface Stored {
+  id: string;
+  title: string;
+  description: string | null;
+  completed: boolean;
+}
+
+/** What the service really has. */
+export async function stored(page: Page): Promise<Stored[]> {
+  const response = await page.request.get(`${apiUrl()}/api/me/tasks?limit=200`, {
+    headers: { Authorization: `Bearer ${await tokenOf(page)}` },
+  });
+  expect(response.ok()).toBe(true);
+  const { items } = (await response.json()) as { items: Stored[] };
+  return items;
+}
+
+export const storedTitles = async (page: Page): Promise<string[]> =>
+  (await stored(page)).map(({ title }) => title);
+
+/** Changes a task behind the page's back, as another device would. */
+export async function change(page: Page, title: string, patch: Partial<Stored>): Promise<void> {
+  const task = (await stored(page)).find((candidate) => candidate.title === title);
+  const response = await page.request.patch(`${apiUrl()}/api/me/tasks/${task?.id}`, {
+    headers: { Authorization: `Bearer ${await tokenOf(page)}` },
+    data: patch,
+  });
+  expect(response.ok()).toBe(true);
+}
+
+interface Watched {
+  /** Errors the page's script threw or the browser's policy blocked. */
+  complaints: string[];
+}
+
+/** A test whose page must not throw and must not trip over its own Content-Security-Policy. */
+export const test = base.extend<Watched>({
+  complaints: [
+    async ({ page }, use) => {
+      const complaints: string[] = [];
+      page.on("pageerror", (error) => complaints.push(error.message));
+      page.on("console", (message) => {
+        if (/Content Security Policy|Hydration|hydrat/i.test(message.text())) complaints.push(message.text());
+      });
+      await use(complaints);
+      expect(complaints).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };

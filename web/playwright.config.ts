@@ -1,0 +1,39 @@
+import { defineConfig, devices } from "@playwright/test";
+
+export const chromium = {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+};
+
+const ALONE = /(outage|rotation|limits|account)\.spec\.ts/;
+
+export default defineConfig({
+  testDir: "e2e",
+  globalSetup: "./e2e/global-setup.ts",
+  outputDir: "test-results",
+  fullyParallel: true,
+  forbidOnly: Boolean(process.env.CI),
+  retries: 0,
+  timeout: 30_000,
+  expect: { timeout: 8_000 },
+  reporter: [["list"]],
+  use: {
+    ...devices["Desktop Chrome"],
+    channel: undefined,
+    launchOptions: chromium,
+    trace: "retain-on-failure",
+  },
+  projects: [
+    { name: "together", testIgnore: ALONE, workers: 2 },
+    // They stop servers, end keys or use up the address's attempts: one after the other, when the rest is done.
+    { name: "alone", testMatch: ALONE, workers: 1, fullyParallel: false, dependencies: ["together"] },
+  ],
+});
