@@ -1,24 +1,20 @@
 """Settings: the only place where the environment is read."""
 
 import ipaddress
+import re
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from limits import parse as parse_limit
-from pydantic import (
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from limits import parse_many
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from taskward.auth.keyset import ALGORITHMS
 from taskward.auth.secret import MIN_SECRET_BYTES
+from taskward.auth.throttle import FailureThrottle
+from taskward.auth.url import check_key_set_url
+from taskward.auth.url import is_loopback as is_loopback
+from taskward.dsn import plain_dsn
 
 
 class BadSettings(Exception):
@@ -33,6 +29,10 @@ def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -40,22 +40,33 @@ def _wrong(what: str) -> PydanticCustomError:
     return PydanticCustomError("setting", "{what}", {"what": what})
 
 
+def _shown(value: str) -> str:
+    """A value as a line may show it: none that could be a secret pasted into the wrong variable."""
+    return repr(value) if len(value) <= 60 and "@" not in value and ascii(value).isprintable() else "one of them"
+
+
 class Settings(BaseSettings):
     """Every setting; the names in capitals are the environment variables. ``.env.example`` gives each its reason."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,
     )
 
     database_url: SecretStr
-    jwks_url: str | None = None
     jwks_allow_http: bool = False
+    jwt_secret: SecretStr | None = None
+    jwks_url: str | None = Field(None, validate_default=True)  # after what its check looks at
     jwt_issuer: CommaSeparated
     jwt_audience: CommaSeparated
     jwt_algorithms: CommaSeparated = ("EdDSA", "RS256")
     jwt_leeway: float = Field(30, ge=0, le=300)
-    jwt_max_lifetime: float = Field(604_800, gt=0)
-    jwt_secret: SecretStr | None = None
+    jwt_max_lifetime: float = Field(604_800, gt=0, allow_inf_nan=False)
     jwks_ttl: float = Field(300, ge=1, le=86_400)
     jwks_max_stale: float = Field(3600, ge=0, le=604_800)
     cors_origins: CommaSeparated = ("http://localhost:3000",)
@@ -65,8 +76,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     workers: int = Field(1, ge=1, le=64)
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "console"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
+    log_format: Annotated[Literal["console", "json"], BeforeValidator(_lower)] = "console"
     metrics_port: int | None = Field(None, ge=1, le=65_535)
     metrics_host: str = "127.0.0.1"
     database_pool_size: int = Field(10, ge=1, le=200)
@@ -84,10 +95,39 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr) -> SecretStr:
-        scheme, separator, rest = value.get_secret_value().strip().partition("://")
-        if not separator or scheme not in ("postgresql", "postgres", "postgresql+asyncpg"):
-            raise _wrong("must be postgresql://user:password@host:port/name")
-        return SecretStr(_plain_dsn("postgresql://" + rest))
+        try:
+            return SecretStr(plain_dsn(value.get_secret_value().strip()))
+        except ValueError as error:
+            raise _wrong(str(error)) from None
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise _wrong(
+                f"must be at least {MIN_SECRET_BYTES} bytes, for example the output of: openssl rand -base64 48"
+            )
+        return value
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _one_key_source(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # What was refused is not among the data, and it was set: that is what the fallbacks stand for.
+        secret = info.data.get("jwt_secret", "refused")
+        problems = []
+        if not value and secret is None:
+            raise _wrong(f"is not set: {_HINTS['jwks_url']}")
+        if value and secret is not None:
+            problems.append("is set, and so is JWT_SECRET: keep JWKS_URL for Better Auth and remove JWT_SECRET")
+        if value:
+            try:
+                check_key_set_url(value, allow_http=info.data.get("jwks_allow_http", True))
+            except ValueError as error:
+                way_out = ". Use https, or set JWKS_ALLOW_HTTP=true inside a network you trust"
+                problems.append(f"{error}{way_out if 'plain http' in str(error) else ''}")
+        if problems:
+            raise _wrong("; it ".join(problems))
+        return value or None
 
     @field_validator("jwt_issuer", "jwt_audience")
     @classmethod
@@ -101,18 +141,9 @@ class Settings(BaseSettings):
     def _known_algorithms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = sorted(set(value) - ALGORITHMS)
         if unknown or not value:
-            raise _wrong(
-                f"must be out of {', '.join(sorted(ALGORITHMS))}" + (f", not {', '.join(unknown)}" if unknown else "")
-            )
-        return value
-
-    @field_validator("jwt_secret")
-    @classmethod
-    def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().encode()) < MIN_SECRET_BYTES:
-            raise _wrong(
-                f"must be at least {MIN_SECRET_BYTES} bytes, for example the output of: openssl rand -base64 48"
-            )
+            without = f", not {', '.join(_shown(name) for name in unknown)}" if unknown else ""
+            why = ". HS256 needs JWT_SECRET instead" if "HS256" in unknown else ""
+            raise _wrong(f"must be out of {', '.join(sorted(ALGORITHMS))}{without}{why}")
         return value
 
     @field_validator("cors_origins")
@@ -121,23 +152,32 @@ class Settings(BaseSettings):
         for origin in value:
             if "*" in origin:
                 raise _wrong("names exact origins; * would let every page use a signed-in person's browser")
-            parts = urlsplit(origin)
-            if (
-                parts.scheme not in ("http", "https")
-                or not parts.netloc
-                or parts._replace(scheme="", netloc="").geturl()
-            ):
-                raise _wrong(f"{origin!r} is not an origin such as https://app.example (no path, no slash at the end)")
+            if not _ORIGIN.fullmatch(origin):
+                raise _wrong(
+                    f"{_shown(origin)} is not an origin as browsers send it, such as https://app.example or "
+                    "http://localhost:3000: in small letters, with no path, no slash at the end and no usual port"
+                )
         return value
 
     @field_validator("auth_failures")
     @classmethod
     def _a_limit(cls, value: str) -> str:
         try:
-            if value.strip() != "0":
-                parse_limit(value)
+            limits = parse_many(value) if value != "0" else None
         except ValueError:
-            raise _wrong("must be a count per time such as 5/minute, or 0 to turn it off") from None
+            limits = []
+        if limits is not None and not (len(limits) == 1 and limits[0].amount and limits[0].get_expiry()):
+            raise _wrong("must be a count per time such as 5/minute, or 0 to turn it off")
+        return value
+
+    @field_validator("rate_limit_storage_url")
+    @classmethod
+    def _a_store(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                FailureThrottle("1/minute", value.get_secret_value())
+            except Exception:  # whatever a store's client raises, perhaps with the URL in it
+                raise _wrong("must be redis://host:6379, and needs pip install 'taskward[redis]'") from None
         return value
 
     @field_validator("trusted_proxies")
@@ -147,33 +187,18 @@ class Settings(BaseSettings):
             try:
                 ipaddress.ip_network(address)
             except ValueError:
-                raise _wrong(f"{address!r} is neither an address nor a network such as 10.0.0.0/8") from None
+                raise _wrong(f"{_shown(address)} is neither an address nor a network such as 10.0.0.0/8") from None
         return value
 
-    @model_validator(mode="after")
-    def _one_key_source(self) -> "Settings":
-        if self.jwks_url and self.jwt_secret:
-            raise _wrong("JWKS_URL and JWT_SECRET are both set. Keep JWKS_URL for Better Auth and remove JWT_SECRET")
-        if not self.jwks_url and not self.jwt_secret:
-            raise _wrong(f"JWKS_URL: {_HINTS['jwks_url']}")
-        return self
+    @field_validator("metrics_port")
+    @classmethod
+    def _a_port_of_its_own(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and value == info.data.get("port"):
+            raise _wrong("must be another one than PORT: metrics are not for the public")
+        return value
 
-    @model_validator(mode="after")
-    def _safe_jwks_url(self) -> "Settings":
-        if self.jwks_url is None:
-            return self
-        parts = urlsplit(self.jwks_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise _wrong(f"JWKS_URL: {_HINTS['jwks_url']}")
-        if parts.username or parts.password:
-            raise _wrong("JWKS_URL: holds a user name or password; a key set is public and needs none")
-        if parts.scheme == "http" and not is_loopback(parts.hostname) and not self.jwks_allow_http:
-            raise _wrong(
-                "JWKS_URL: is plain http to another machine, so whoever stands between could hand out keys. "
-                "Use https, or set JWKS_ALLOW_HTTP=true inside a network you trust"
-            )
-        return self
 
+_ORIGIN = re.compile(r"(?!http://.*:80$|https://.*:443$)https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?")
 
 _HINTS = {
     "database_url": "set it to your PostgreSQL, for example postgresql://user:password@localhost:5432/taskward",
@@ -185,52 +210,24 @@ _HINTS = {
 
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment and ``.env``, overrides first. Raises BadSettings with every problem at once."""
+    return _load(Settings, overrides)
+
+
+def _load(kind: type[Settings], overrides: dict[str, Any]) -> Settings:
     try:
-        return Settings(**overrides)
+        return kind(**overrides)
     except ValidationError as error:
         raise BadSettings(_problems(error)) from None
+    except UnicodeDecodeError:
+        raise BadSettings([".env: is not UTF-8 text"]) from None
 
 
 def _problems(error: ValidationError) -> list[str]:
     lines = []
-    for problem in error.errors(include_input=False, include_url=False):
-        field = str(problem["loc"][0]) if problem["loc"] else ""
-        text = problem["msg"]
+    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+        field = str(problem["loc"][0])
+        text = problem["msg"].replace("Input should be", "must be")
         if problem["type"] == "missing":
-            text = "is not set: " + _HINTS.get(field, "it is required")
-        lines.append(f"{field.upper()}: {text}" if field else text)
-    # The checks across settings only run when each one stands; say the commonest of them all the same.
-    if not any("JWKS_URL" in line for line in lines) and error.title == "Settings":
-        lines.extend(_missing_key_source(lines))
+            text = "is not set: " + _HINTS[field]
+        lines.append(f"{field.upper()}: {text}")
     return lines
-
-
-def _missing_key_source(lines: list[str]) -> list[str]:
-    class KeySourceOnly(BaseSettings):
-        model_config = Settings.model_config
-        jwks_url: str | None = None
-        jwt_secret: SecretStr | None = None
-
-    found = KeySourceOnly()
-    if found.jwks_url is None and found.jwt_secret is None:
-        return [f"JWKS_URL: is not set: {_HINTS['jwks_url']}"]
-    return []
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _plain_dsn(url: str) -> str:
-    """A DSN asyncpg takes: what other drivers' URLs carry and asyncpg would send to the server is left out."""
-    parts = urlsplit(url)
-    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in _FOREIGN_PARAMETERS]
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
-_FOREIGN_PARAMETERS = {"channel_binding", "pgbouncer", "prepared_statement_cache_size", "schema", "connection_limit"}

@@ -1,0 +1,32 @@
+"""Where a key set may be fetched from: whoever can change it on its way can sign anybody in."""
+
+import ipaddress
+
+import httpx
+
+
+def check_key_set_url(url: str, *, allow_http: bool = False) -> None:
+    """Raises ValueError, whose text never repeats the URL, for one that keys should not be taken from.
+
+    Read as the client that will fetch it reads it, so that no two parsers can differ about the host.
+    """
+    try:
+        parts = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        parts = httpx.URL("")
+    if parts.scheme not in ("http", "https") or not parts.host or (parts.port or 0) > 65_535:
+        raise ValueError("must be an http or https URL, for example http://localhost:3000/api/auth/jwks")
+    if parts.userinfo:
+        raise ValueError("holds a user name or password; a key set is public and needs none")
+    if parts.scheme == "http" and not is_loopback(parts.host) and not allow_http:
+        raise ValueError("is plain http to another machine, so whoever stands between could hand out keys")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is the machine itself (RFC 6761 §6.3 for the names)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,56 @@
+"""The database's address as people write it, made into one that asyncpg reads the same way."""
+
+import re
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+_FORM = (
+    "must be postgresql://user:password@host:port/name, where a password with @ : / ? # or % in it has them "
+    "percent-encoded (@ is %40)"
+)
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+#: What other drivers' URLs carry and asyncpg would send to the server, which knows no such setting.
+_FOREIGN_PARAMETERS = frozenset(
+    {
+        *("channel_binding", "connect_timeout", "gssencmode", "sslsni", "tcp_user_timeout"),  # libpq
+        *("keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval"),
+        *(
+            "connection_limit",
+            "pgbouncer",
+            "pool_timeout",
+            "schema",
+            "socket_timeout",
+            "statement_cache_size",
+        ),  # Prisma
+        "prepared_statement_cache_size",  # SQLAlchemy
+    }
+)
+
+
+def plain_dsn(url: str) -> str:
+    """The same address for asyncpg. Raises ValueError, whose text has nothing of the URL in it."""
+    scheme, separator, rest = url.partition("://")
+    try:
+        parts = urlsplit(f"postgresql://{rest}")
+    except ValueError:  # whose text has the whole address in it, password and all
+        raise ValueError(_FORM) from None
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    known = separator and scheme in ("postgresql", "postgres", "postgresql+asyncpg")
+    # A password with / ? or # in it ends the address early and leaves its @ behind.
+    whole = "@" not in parts.path + parts.query and not parts.fragment
+    if not (known and whole and (not hosts or all(_HOST.fullmatch(host) for host in hosts.split(",")))):
+        raise ValueError(_FORM)
+    query = {name: value for name, value in parse_qsl(parts.query) if name not in _FOREIGN_PARAMETERS}
+    if "ssl" in query:  # as SQLAlchemy's URLs call it; dropped, it would silently allow plain text
+        query.setdefault("sslmode", query.pop("ssl"))
+    if query.get("sslmode", "prefer") not in _SSL_MODES:
+        raise ValueError(f"has an sslmode that is none of {', '.join(_SSL_MODES)}")
+    user, colon, password = credentials.partition(":")
+    # asyncpg splits at the first @, people mean the last.
+    netloc = f"{_quoted(user)}{colon}{_quoted(password)}{at}{hosts}"
+    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
+
+
+def _quoted(part: str) -> str:
+    return quote(unquote(part), safe="")
