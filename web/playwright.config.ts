@@ -20,6 +20,7 @@ export default defineConfig({
   globalSetup: "./e2e/global-setup.ts",
   outputDir: "test-results",
   fullyParallel: true,
+  workers: 2,
   forbidOnly: Boolean(process.env.CI),
   retries: 0,
   timeout: 30_000,
@@ -32,7 +33,7 @@ export default defineConfig({
     trace: "retain-on-failure",
   },
   projects: [
-    { name: "together", testIgnore: ALONE, workers: 2 },
+    { name: "together", testIgnore: ALONE },
     // They stop servers, end keys or use up the address's attempts: one after the other, when the rest is done.
     { name: "alone", testMatch: ALONE, workers: 1, fullyParallel: false, dependencies: ["together"] },
   ],

@@ -32,7 +32,8 @@ function Notices() {
     >
       <Toast.Description className={styles.text} dir="auto" />
       <Toast.Action className={styles.action} />
-      <Toast.Close className={styles.close} aria-label="Dismiss">
+      {/* Base UI hides it from assistive technology until the notice is hovered; it is there for everybody. */}
+      <Toast.Close className={styles.close} aria-label="Dismiss" aria-hidden={false}>
         <Cross />
       </Toast.Close>
     </Toast.Root>

@@ -1,0 +1,43 @@
+import { add, apiUrl, control, expect, signIn, signUp, test, tokenOf, webUrl } from "./support";
+
+test("an account is deleted with its tasks, after asking for the password", async ({ page }) => {
+  const person = await signUp(page);
+  await add(page, "One", "Two");
+  await page.getByRole("checkbox", { name: "One" }).check();
+  const token = await tokenOf(page);
+  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await page.getByRole("menuitem", { name: "Account" }).click();
+  await page.getByRole("button", { name: "Delete account…" }).click();
+  await page.getByLabel("Your password").fill("not my password");
+  await page.getByRole("button", { name: "Delete for good" }).click();
+  await expect(page.getByRole("dialog").getByText("That isn't your password.")).toBeVisible();
+  await page.getByLabel("Your password").fill(person.password);
+  await page.getByRole("button", { name: "Delete for good" }).click();
+  await expect(page).toHaveURL(/\/sign-in/);
+  expect(await control("person/count", person.email)).toBe(0);
+  // The token lives on for a quarter of an hour; the tasks do not.
+  const response = await page.request.get(`${apiUrl()}/api/me/tasks`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  expect(await response.json()).toMatchObject({ items: [] });
+  await signIn(page, person);
+  await expect(page.getByRole("main").getByText("don't match an account")).toBeVisible();
+});
+
+test("light and dark are chosen here, stay chosen, and are there from the first paint", async ({ page }) => {
+  await page.emulateMedia({ colorScheme: "light" });
+  await signUp(page);
+  await page.goto(`${webUrl()}/account`);
+  await page.getByText("Dark", { exact: true }).click();
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const dark = await background();
+  const html = await (await page.request.get(`${webUrl()}/tasks`)).text();
+  expect(html).toContain('data-theme="dark"');
+  await page.goto(`${webUrl()}/tasks`);
+  expect(await background()).toBe(dark);
+  await page.goto(`${webUrl()}/account`);
+  await page.getByText("System", { exact: true }).click();
+  expect(await background()).not.toBe(dark);
+  await page.emulateMedia({ colorScheme: "dark" });
+  expect(await background()).toBe(dark);
+});

@@ -1,0 +1,97 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { add, composer, expect, row, signUp, test, webUrl } from "./support";
+
+async function violations(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`axe finds nothing on any page, ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    const found: Record<string, string[]> = {};
+    const look = async (name: string) => {
+      found[name] = await violations(page);
+    };
+    await page.goto(`${webUrl()}/sign-in?reason=ended&error=x`);
+    await look("sign-in");
+    await page.goto(`${webUrl()}/sign-up`);
+    await page.getByLabel("Password", { exact: true }).fill("short");
+    await look("sign-up");
+    await page.goto(`${webUrl()}/nowhere`);
+    await look("not found");
+    await signUp(page);
+    await expect(page.getByRole("heading", { name: "A clear page" })).toBeVisible();
+    await look("tasks, none yet");
+    await add(page, "Alpha", "Beta", "Gamma");
+    await page.getByRole("checkbox", { name: "Beta" }).check();
+    await page.getByRole("button", { name: "Delete Gamma" }).click();
+    await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
+    await look("tasks, with a notice");
+    await page.getByRole("button", { name: "Edit Alpha" }).click();
+    await page.getByRole("textbox", { name: "Title" }).fill("");
+    await page.keyboard.press("Enter");
+    await look("tasks, editing");
+    await page.keyboard.press("Escape");
+    await page.route(/\/tasks$/, (route) =>
+      route.request().method() === "POST" ? route.abort() : route.continue(),
+    );
+    await composer(page).fill("Unsent");
+    await composer(page).press("Enter");
+    await expect(row(page, "Unsent")).toContainText("Not saved yet");
+    await look("tasks, not saved");
+    await page.unroute(/\/tasks$/);
+    await row(page, "Unsent").getByRole("button", { name: "Retry" }).click();
+    await page.getByRole("searchbox").fill("nothing like it");
+    await expect(page.getByText("No tasks match")).toBeVisible();
+    await look("tasks, nothing found");
+    await page.getByRole("heading", { name: "Tasks", exact: true }).click();
+    await page.keyboard.press("?");
+    await expect(page.getByRole("dialog")).toBeVisible();
+    await look("shortcuts");
+    await page.keyboard.press("Escape");
+    await expect(page.getByRole("dialog")).toHaveCount(0);
+    await page.getByRole("button", { name: /^Menu of/ }).click();
+    await expect(page.getByRole("menu")).toBeVisible();
+    await look("menu");
+    await page.getByRole("menuitem", { name: "Account" }).click();
+    await expect(page.getByRole("heading", { name: "Account", exact: true })).toBeVisible();
+    await look("account");
+    await page.getByRole("button", { name: "Delete account…" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+    await look("delete account");
+    expect(Object.fromEntries(Object.entries(found).filter(([, list]) => list.length > 0))).toEqual({});
+    expect(Object.keys(found)).toHaveLength(12);
+  });
+}
+
+test("everything fits 320 pixels, and a finger finds every button", async ({ page }) => {
+  await page.setViewportSize({ width: 320, height: 640 });
+  const overflow = () =>
+    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  for (const path of ["/sign-in", "/sign-up", "/nowhere"]) {
+    await page.goto(webUrl() + path);
+    expect(await overflow(), path).toBe(0);
+  }
+  await signUp(page);
+  await add(page, "W".repeat(180), "Short one");
+  expect(await overflow()).toBe(0);
+  const small = await page.locator("button:visible, a:visible").evaluateAll((elements) =>
+    elements
+      .map((element) => ({
+        name: element.ariaLabel ?? element.textContent,
+        box: element.getBoundingClientRect(),
+      }))
+      .filter(({ box }) => box.width > 1 && (box.width < 24 || box.height < 24))
+      .map(({ name }) => name),
+  );
+  expect(small).toEqual([]);
+  await page.getByRole("button", { name: "Edit Short one" }).click();
+  expect(await overflow()).toBe(0);
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: /^Menu of/ }).click();
+  expect(await overflow()).toBe(0);
+  await page.goto(`${webUrl()}/account`);
+  expect(await overflow()).toBe(0);
+});

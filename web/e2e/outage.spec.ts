@@ -1,0 +1,117 @@
+import {
+  add,
+  composer,
+  control,
+  expect,
+  row,
+  settled,
+  signIn,
+  signUp,
+  storedTitles,
+  test,
+  webUrl,
+} from "./support";
+
+test.describe.configure({ mode: "serial" });
+
+test("the service goes away and comes back, before and after the page is loaded", async ({ page }) => {
+  await signUp(page);
+  await add(page, "Anchor");
+  await control("api/stop");
+  try {
+    await composer(page).fill("Kept for later");
+    await composer(page).press("Enter");
+    await expect(page.getByTestId("connection")).toContainText("Taskward can't be reached.");
+    await expect(row(page, "Kept for later")).toContainText("Not saved yet");
+    await page.reload();
+    await expect(page.getByTestId("connection")).toContainText("1 change is kept here");
+    await expect(row(page, "Kept for later")).toBeVisible();
+  } finally {
+    await control("api/start");
+  }
+  await settled(page);
+  await expect(row(page, "Anchor")).toBeVisible();
+  expect(await storedTitles(page)).toEqual(["Kept for later", "Anchor"]);
+});
+
+test("without the service the list says what is wrong, and appears by itself when it can", async ({
+  page,
+}) => {
+  await signUp(page);
+  await add(page, "Patient");
+  await control("api/stop");
+  try {
+    await page.reload();
+    await expect(page.getByRole("heading", { name: "Taskward can't be reached right now." })).toBeVisible();
+    await expect(page.getByRole("button", { name: "Retry" })).toBeVisible();
+    await expect(composer(page)).toBeFocused();
+  } finally {
+    await control("api/start");
+  }
+  await expect(row(page, "Patient")).toBeVisible();
+});
+
+test("an account is not half deleted when the service is away", async ({ page }) => {
+  const person = await signUp(page);
+  await add(page, "Mine");
+  await page.goto(`${webUrl()}/account`);
+  await control("api/stop");
+  try {
+    await page.getByRole("button", { name: "Delete account…" }).click();
+    await page.getByLabel("Your password").fill(person.password);
+    await page.getByRole("button", { name: "Delete for good" }).click();
+    await expect(
+      page.getByRole("dialog").getByText("your account and your tasks are still here"),
+    ).toBeVisible();
+  } finally {
+    await control("api/start");
+  }
+  expect(await control("person/count", person.email)).toBe(1);
+  await page.goto(`${webUrl()}/tasks`);
+  await expect(row(page, "Mine")).toBeVisible();
+});
+
+test("the database goes away: nobody is signed out, and everything comes back", async ({ page }) => {
+  await signUp(page);
+  await add(page, "Deep");
+  await control("database/stop");
+  try {
+    await composer(page).fill("Waiting for the database");
+    await composer(page).press("Enter");
+    await expect(page.getByTestId("connection")).toContainText("Taskward is busy right now.");
+    await page.reload();
+    await expect(page.getByRole("heading", { name: "One moment" })).toBeVisible();
+  } finally {
+    await control("database/start");
+  }
+  await expect(row(page, "Deep")).toBeVisible({ timeout: 15_000 });
+  await settled(page);
+  expect(await storedTitles(page)).toContain("Waiting for the database");
+});
+
+test("the session ends with a half-typed task and a half-made edit: both are there after signing in", async ({
+  page,
+}) => {
+  const person = await signUp(page);
+  await add(page, "Essay");
+  await page.getByRole("link", { name: "Open 1" }).click();
+  await composer(page).fill("half a thought");
+  await control("session/end", person.email);
+  // The token at hand would be good for another quarter of an hour; the service stops believing it.
+  await page.route(/\/api\/[^/]+\/tasks/, (route) =>
+    route.fulfill({ status: 401, json: { code: "invalid_token" } }),
+  );
+  await page.getByRole("button", { name: "Edit Essay" }).click();
+  await page.getByRole("textbox", { name: "Title" }).fill("Essay, second dra");
+  await page.evaluate(() => window.dispatchEvent(new Event("visibilitychange")));
+  await page.getByRole("link", { name: "Done" }).click();
+  await expect(page).toHaveURL(/\/sign-in\?next=.*reason=ended/);
+  await expect(page.getByText("You've been signed out.")).toBeVisible();
+  await page.unroute(/\/api\/[^/]+\/tasks/);
+  await signIn(page, person);
+  await expect(page).toHaveURL(/\/tasks\?show=done$/);
+  await expect(composer(page)).toHaveValue("half a thought");
+  await page.getByRole("link", { name: "Open" }).click();
+  await expect(row(page, "Essay, second dra").or(page.getByRole("textbox", { name: "Title" }))).toBeVisible();
+  await settled(page);
+});
