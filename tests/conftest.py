@@ -29,7 +29,10 @@ def _plain_log() -> None:
     """Tracebacks in what pytest captured are as the service writes them: plain, without local variables."""
     formatter = structlog.dev.plain_traceback
     structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(exception_formatter=formatter)]
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=formatter),
+        ]
     )
 
 
@@ -55,16 +58,20 @@ def settings(issuer: Any, database_url: str) -> Any:
 
 
 @pytest_asyncio.fixture
-async def app(settings: Any, issuer: Any) -> AsyncIterator[Any]:
-    """The application, started, fetching its keys from the stand-in issuer in memory."""
-    from asgi_lifespan import LifespanManager
-
+async def application(settings: Any, issuer: Any) -> AsyncIterator[Any]:
+    """The application as it is built, not started, fetching its keys from the stand-in issuer in memory."""
     from taskward.app import create_app
 
-    async with (
-        httpx.AsyncClient(transport=issuer.transport()) as http,
-        LifespanManager(create_app(settings, http=http)) as manager,
-    ):
+    async with httpx.AsyncClient(transport=issuer.transport()) as http:
+        yield create_app(settings, http=http)
+
+
+@pytest_asyncio.fixture
+async def app(application: Any) -> AsyncIterator[Any]:
+    """The application, started."""
+    from asgi_lifespan import LifespanManager
+
+    async with LifespanManager(application) as manager:
         yield manager.app
 
 
@@ -105,11 +112,9 @@ async def carol(person: Introduce) -> Person:
 
 
 @pytest_asyncio.fixture
-async def served(settings: Any, issuer: Any) -> AsyncIterator[str]:
+async def served(application: Any) -> AsyncIterator[str]:
     """The application on a real socket of 127.0.0.1, as uvicorn serves it; its URL."""
     import uvicorn
-
-    from taskward.app import create_app
 
     class Server(uvicorn.Server):
         @contextmanager
@@ -117,12 +122,8 @@ async def served(settings: Any, issuer: Any) -> AsyncIterator[str]:
             yield  # Ctrl-C belongs to pytest
 
     listener = socket.create_server(("127.0.0.1", 0))
-    async with httpx.AsyncClient(transport=issuer.transport()) as http:
-        app = create_app(settings, http=http)
-        server = Server(uvicorn.Config(app, lifespan="on", log_config=None, server_header=False))
-        serving = asyncio.create_task(server.serve([listener]))
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await serving
+    server = Server(uvicorn.Config(application, lifespan="on", log_config=None, server_header=False))
+    serving = asyncio.create_task(server.serve([listener]))
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await serving

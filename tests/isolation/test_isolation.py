@@ -55,8 +55,8 @@ def seen(response: httpx.Response) -> Any:
 
 
 @pytest.fixture
-def endpoints(app: Any) -> list[tuple[str, str]]:
-    return sorted({(method, template(path)) for method, path in routes_of(app) if path.startswith("/api/")})
+def endpoints(application: Any) -> list[tuple[str, str]]:
+    return sorted({(method, template(path)) for method, path in routes_of(application) if path.startswith("/api/")})
 
 
 async def furnish(person: Person, word: str) -> dict[str, Any]:

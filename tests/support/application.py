@@ -6,7 +6,6 @@ from typing import Any
 
 from taskward.app import create_app
 from taskward.config import Settings
-
 from tests.support.issuer import Issuer
 
 ORIGIN = "http://localhost:3000"

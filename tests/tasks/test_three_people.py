@@ -303,6 +303,7 @@ class ThreePeople(RuleBasedStateMachine):
 
 def test_three_people_get_the_answers_the_model_foretells(settings: Any, issuer: Any) -> None:
     from asgi_lifespan import LifespanManager
+
     from taskward.app import create_app
 
     async def start() -> tuple[httpx.AsyncClient, LifespanManager]:
