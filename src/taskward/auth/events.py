@@ -47,4 +47,6 @@ def safe_kid(kid: str | None) -> str | None:
     """A key id fit for a log line: printable ASCII, at most 64 characters."""
     if kid is None:
         return None
+    if kid.startswith("\0"):  # how KeySet calls an entry that has none
+        return f"(number {kid[1:6]}, without kid)" if kid[1:6].isdigit() else "(without kid)"
     return "".join(c if " " < c < "\x7f" else "?" for c in kid[:64])

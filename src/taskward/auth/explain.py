@@ -1,5 +1,6 @@
 """Why a token is accepted or refused, told to a person: the verifier's own checks, each with what to change."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,16 +24,23 @@ class Finding:
     advice: str = ""
 
 
+_BEFORE_THE_TOKEN = re.compile(r"\A(authorization:\s*)?bearer\s+", re.IGNORECASE)
+_NUMERIC_DATES = 1e15  # seconds; a larger number is no date, and none to calculate with
+
+
 async def explain(token: str, verifier: TokenVerifier, source: KeySource, now: float) -> list[Finding]:
     """Every check on this token, in order. The token itself is not among what is told.
 
     ``now`` is seconds since the epoch. Asks the key source for keys, so it may wait a few seconds.
     """
+    pasted = token.strip()
+    token = _BEFORE_THE_TOKEN.sub("", pasted)
     try:
-        jws = parse(token.strip())
+        jws = parse(token)
     except InvalidToken as refusal:
-        return [Finding("shape", False, refusal.detail, _shape_advice(token.strip()))]
-    findings = [Finding("shape", True, "a compact JWS")]
+        return [Finding("shape", False, refusal.detail, _shape_advice(token))]
+    without = "" if token == pasted else "; the word Bearer before it is the header's, and was left out"
+    findings = [Finding("shape", True, f"a compact JWS{without}")]
     findings.extend(_offline(jws, verifier, now))
     findings.append(await _signature(jws, verifier, source))
     return findings
@@ -68,7 +76,7 @@ def _offline(jws: Jws, verifier: TokenVerifier, now: float) -> Iterator[Finding]
         _times_seen(claims, now),
         _times_advice(claims, verifier, now),
     )
-    if isinstance(claims.get("exp"), int | float) and not isinstance(claims.get("exp"), bool):
+    if _is_date(claims.get("exp")):
         yield _judged(
             "expiry",
             lambda: verifier.check_expiry(claims, now),
@@ -116,8 +124,8 @@ def _show(value: object) -> str:
 
 
 def _shape_advice(token: str) -> str:
-    if token.lower().startswith("bearer "):
-        return "leave out the word Bearer"
+    if not token:
+        return "nothing was given: taskward explain TOKEN, or taskward explain - to read it from standard input"
     if token.count(".") == 4:
         return "this is an encrypted token (JWE); Better Auth's jwt plugin issues signed ones: use authClient.token()"
     if "." not in token or token.count(".") == 1:
@@ -132,7 +140,7 @@ def _header_seen(header: dict[str, Any]) -> str:
 
 def _header_advice(header: dict[str, Any], verifier: TokenVerifier) -> str:
     alg = header.get("alg")
-    if alg not in verifier.algorithms:
+    if not isinstance(alg, str) or alg not in verifier.algorithms:
         allowed = ", ".join(sorted(verifier.algorithms))
         return f"add {_show(alg)} to JWT_ALGORITHMS (now {allowed}), or set jwks.keyPairConfig.alg in Better Auth"
     if "kid" not in header:
@@ -161,7 +169,7 @@ def _times_seen(claims: dict[str, Any], now: float) -> str:
 
 
 def _times_advice(claims: dict[str, Any], verifier: TokenVerifier, now: float) -> str:
-    starts = [claims[name] for name in ("iat", "nbf") if type(claims.get(name)) in (int, float)]
+    starts = [claims[name] for name in ("iat", "nbf") if _is_date(claims.get(name))]
     if starts and max(starts) > now + verifier.leeway:
         ahead = max(starts) - now
         return (
@@ -169,6 +177,10 @@ def _times_advice(claims: dict[str, Any], verifier: TokenVerifier, now: float) -
             "set both clocks by NTP, or raise JWT_LEEWAY (at most 300)"
         )
     return "iat and exp must be numbers of seconds; a token made to last too long needs a larger JWT_MAX_LIFETIME"
+
+
+def _is_date(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) < _NUMERIC_DATES  # type: ignore[arg-type]  # a number by the first test
 
 
 def _expiry_seen(expires: float, now: float) -> str:
