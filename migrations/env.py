@@ -25,7 +25,9 @@ async def main() -> None:
     # The URL goes to asyncpg as it is: it knows sslmode and several hosts, which SQLAlchemy's own parsing does not.
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda: asyncpg.connect(url, statement_cache_size=0, timeout=10),
+        async_creator=lambda: asyncpg.connect(
+            url, statement_cache_size=0, timeout=10, target_session_attrs="read-write"
+        ),
         poolclass=pool.NullPool,
     )
     async with engine.connect() as connection:

@@ -226,3 +226,11 @@ async def end_session(database_url: str, process: int) -> None:
         await connection.execute("SELECT pg_terminate_backend($1, 5000)", process)
     finally:
         await connection.close()
+
+
+async def test_a_server_that_has_gone_silent_costs_one_timeout_and_not_one_for_each_idle_connection(make: Make) -> None:
+    pool = make(2, 0.3)
+    old = {row[0][0] for row in await asyncio.gather(*(pool.fetch(SLOW_PID, []) for _ in range(2)))}
+    with pytest.raises(asyncpg.PostgresError):
+        await pool.fetch("SELECT pg_sleep(30)", [])
+    assert await pid(pool) not in old

@@ -4,6 +4,7 @@ Rules of this file: no SQL of anybody's is written here, and no driver error lea
 DatabaseUnavailable, and everything else is a bug that may crash the request.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import asyncpg
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
+from taskward.dsn import one_dsn_for_each_host
 from taskward.errors import DatabaseUnavailable
 from taskward.pool import Pool
 
@@ -21,6 +23,9 @@ _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leav
 #: Classes and codes of SQLSTATE that speak of the server's state and not of the statement (PostgreSQL, appendix A):
 #: connection, authorization, catalogue name, rollback, resources, object state, intervention, system, read-only.
 _NOT_NOW = ("08", "28", "3D", "40", "53", "55", "57", "58", "25006", "42P01", "42501")
+
+#: Seconds that each of several hosts has to take a connection: one that has failed may well be there and say nothing.
+_HOST_SECONDS = 1.5
 
 
 class Statement:
@@ -44,7 +49,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 10, timeout: float = 5) -> None:
-        self._url = url
+        self._urls = deque(one_dsn_for_each_host(url))
         self._size = pool_size
         self._timeout = timeout
         self._pool: Pool | None = None
@@ -84,7 +89,7 @@ class Database:
         it announced is not that of the server process that answers.
         """
         if self._pooler is not False:
-            connection = await asyncpg.connect(self._url, statement_cache_size=0)
+            connection = await self._reach(statement_cache_size=0)
             self._pooler = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
             if self._pooler:
                 return connection
@@ -92,7 +97,24 @@ class Database:
         # The server gives up a little before this side does, so that nothing goes on running for nobody.
         milliseconds = str(max(1, int(self._timeout * 900)))
         settings = {"statement_timeout": milliseconds, "application_name": "taskward"}
-        return await asyncpg.connect(self._url, server_settings=settings)
+        return await self._reach(server_settings=settings)
+
+    async def _reach(self, **options: Any) -> Any:
+        """A connection to the first host that will do, beginning with the one that did last time.
+
+        asyncpg would ask one host after the other too, but leave all the time there is to the first that says nothing.
+        """
+        share = min(self._timeout / len(self._urls), _HOST_SECONDS) if len(self._urls) > 1 else self._timeout
+        failure: Exception | None = None
+        for url in tuple(self._urls):
+            try:
+                return await asyncpg.connect(url, timeout=share, **options)
+            except Exception as error:
+                failure = failure or error
+                if self._urls[0] == url:  # unless somebody beside us has moved on already
+                    self._urls.rotate(-1)
+        assert failure is not None  # noqa: S101 - there is at least one host
+        raise failure
 
     def _raise_translated(self, error: Exception) -> None:
         """Raise DatabaseUnavailable for what means "not now"; return for what is a bug."""

@@ -52,5 +52,21 @@ def plain_dsn(url: str) -> str:
     return urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
 
 
+def one_dsn_for_each_host(dsn: str) -> list[str]:
+    """The same address with each of its hosts alone.
+
+    Of several, only one that takes writes will do, unless the address says otherwise.
+    """
+    parts = urlsplit(dsn)
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return [dsn]
+    query = {"target_session_attrs": "read-write", **dict(parse_qsl(parts.query))}
+    return [
+        urlunsplit(parts._replace(netloc=f"{credentials}{at}{host}", query=urlencode(query)))
+        for host in hosts.split(",")
+    ]
+
+
 def _quoted(part: str) -> str:
     return quote(unquote(part), safe="")

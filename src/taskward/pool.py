@@ -142,8 +142,11 @@ class Pool:
         while True:
             await asyncio.sleep(self._timeout * _GRAIN)
             now = self._now()
-            for connection in [busy for busy, since in self._busy.items() if now - since > self._timeout]:
+            silent = [busy for busy, since in self._busy.items() if now - since > self._timeout]
+            for connection in silent:
                 connection.terminate()  # its statement ends with an error
+            if silent:
+                self.renew()  # idle ones go the same way, and would cost a timeout each to tell
             while self._line and self._line[0][1] < now:
                 turn, _ = self._line.popleft()
                 if not turn.done():
