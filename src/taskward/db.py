@@ -96,7 +96,13 @@ class Database:
             await connection.close()
         # The server gives up a little before this side does, so that nothing goes on running for nobody.
         milliseconds = str(max(1, int(self._timeout * 900)))
-        settings = {"statement_timeout": milliseconds, "application_name": "taskward"}
+        settings = {
+            "statement_timeout": milliseconds,
+            "application_name": "taskward",
+            # Each statement has one right plan, the same for everybody. Left to choose, PostgreSQL plans some of them
+            # anew at every request, and for whoever owns a large part of the table prefers reading all of it.
+            "plan_cache_mode": "force_generic_plan",
+        }
         return await self._reach(server_settings=settings)
 
     async def _reach(self, **options: Any) -> Any:
