@@ -57,7 +57,7 @@ def create_app(
     clock = clock or Clock()
     metrics = metrics or Metrics(CollectorRegistry())
     events = log.LoggedEvents(metrics, request_id_var)
-    http = http or _http_client(settings)
+    http = http or http_client(settings)
     source = key_source(settings, http, clock, events)
     authenticator = Authenticator(
         source,
@@ -133,8 +133,8 @@ def token_verifier(settings: Settings) -> TokenVerifier:
     )
 
 
-def _http_client(settings: Settings) -> httpx.AsyncClient:
-    # A proxy from the environment is for the way out of a network, not for a key server on this machine.
+def http_client(settings: Settings) -> httpx.AsyncClient:
+    """What fetches the key set. A proxy from the environment is for the way out of a network, not for this machine."""
     local = settings.jwks_url is not None and is_loopback(httpx.URL(settings.jwks_url).host)
     return httpx.AsyncClient(trust_env=not local)
 

@@ -3,15 +3,15 @@
 import argparse
 import asyncio
 import contextlib
+import io
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
-import httpx
-
 from taskward import __version__, dev, health, migrate
-from taskward.app import key_source, token_verifier
+from taskward.app import http_client, key_source, token_verifier
 from taskward.auth import Clock, JwksSource, KeysUnavailable
+from taskward.auth.events import safe_kid
 from taskward.auth.explain import explain
 from taskward.auth.source import KeySource
 from taskward.config import BadSettings, Settings, load_settings
@@ -26,6 +26,8 @@ BAD_SETTINGS = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 good, 1 refused or failed, 2 bad settings or usage, 3 not migrated."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show ✓ is no reason to fail
     try:
         code: int = options.run(options)
     except BadSettings as error:
@@ -131,15 +133,19 @@ async def _check_keys(settings: Settings) -> bool:
             print(f"✗ keys: {source.url}: {failure}. Is Better Auth running there, with its jwt plugin?")
             return False
         keys = source.keys
-        names = ", ".join(f"{key.kid} ({'/'.join(sorted(key.algorithms))})" for key in keys or ())
+        names = ", ".join(f"{safe_kid(key.kid)} ({'/'.join(sorted(key.algorithms))})" for key in keys or ())
         print(f"✓ keys: {source.url}: {names}")
         for kid, reason in (keys.refused if keys else {}).items():
-            print(f"· key {kid} is left out: {reason}")
+            print(f"· key {safe_kid(kid)} is left out: {reason}")
         return True
 
 
 def _explain(options: argparse.Namespace) -> int:
-    token = sys.stdin.read() if options.token == "-" else options.token  # noqa: S105 - the word for standard input
+    token = options.token
+    if token == "-":  # noqa: S105 - the word for standard input
+        if sys.stdin.isatty():
+            print("Paste the token, then press Enter and Ctrl-D:", file=sys.stderr)
+        token = sys.stdin.buffer.read().decode(errors="replace")
     # A token has nothing to do with the database, so asking for one here would only be in the way.
     settings = load_settings(database_url="postgresql://not-used")
     return 0 if asyncio.run(_explain_token(settings, token)) else 1
@@ -167,7 +173,7 @@ async def _explain_token(settings: Settings, token: str) -> bool:
 @contextlib.asynccontextmanager
 async def _keys(settings: Settings) -> AsyncIterator[KeySource]:
     """The key source of these settings for one command, with nothing running in the background."""
-    async with httpx.AsyncClient() as http:
+    async with http_client(settings) as http:
         yield key_source(settings, http, Clock())
 
 

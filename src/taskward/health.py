@@ -1,5 +1,6 @@
 """Whether the process lives, and whether it can serve."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -34,7 +35,10 @@ async def check_migrated(db: Database, needed: str) -> None:
 
 
 class Readiness:
-    """Asks the database at most once a second, however many probes arrive: this path is open to everybody."""
+    """Asks the database at most once a second, however many probes arrive: this path is open to everybody.
+
+    Most of all while the database is down, when each question holds a place in the pool until it times out.
+    """
 
     def __init__(
         self, db: Database, source: KeySource, revision: str, now: Callable[[], float] = time.monotonic
@@ -43,16 +47,18 @@ class Readiness:
         self._source = source
         self._revision = revision
         self._now = now
-        self._asked_at = -1.0
-        self._failure: DatabaseUnavailable | None = None
+        self._asked_at = 0.0
+        self._answer: asyncio.Task[DatabaseUnavailable | None] | None = None
 
-    async def __call__(self, request: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
         moment = self._now()
-        if self._asked_at < 0 or moment - self._asked_at >= 1 or self._failure is not None:
-            self._failure = await self._ask()
+        if self._answer is None or (self._answer.done() and moment - self._asked_at >= 1):
             self._asked_at = moment
-        if self._failure is not None:
-            raise DatabaseUnavailable(self._failure.reason, self._failure.detail)
+            self._answer = asyncio.create_task(self._ask())
+        # Whoever asked may go away: the answer is everybody's.
+        failure = await asyncio.shield(self._answer)
+        if failure is not None:
+            raise DatabaseUnavailable(failure.reason, failure.detail)
         return JSONResponse({"status": "ready", "database": "ok", "keys": keys_state(self._source)})
 
     async def _ask(self) -> DatabaseUnavailable | None:
@@ -79,4 +85,4 @@ async def alive(request: Request) -> Response:
 
 
 def routes(readiness: Readiness) -> list[Route]:
-    return [Route("/healthz", alive, name="healthz"), Route("/readyz", readiness.__call__, name="readyz")]
+    return [Route("/healthz", alive, name="healthz"), Route("/readyz", readiness.ready, name="readyz")]

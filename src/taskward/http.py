@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import structlog
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from taskward.metrics import Metrics
@@ -83,9 +84,13 @@ class Envelope:
 
 
 def route_of(scope: Scope) -> str:
-    """A bounded name for what was asked for: the endpoint's, never the path a client made up."""
-    endpoint = scope.get("endpoint")
-    return getattr(endpoint, "__name__", "none").lower() if endpoint is not None else "none"
+    """A bounded name for what was asked for: the template of its route, never the path a client made up.
+
+    Where authentication refuses, or below a mount nothing is found, it is the mount's; where nothing matches, ``none``.
+    """
+    route = scope.get("route")
+    path = str(getattr(route, "path", "none"))
+    return f"{scope.get('root_path', '')}{path}" if isinstance(route, Route) else path
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,8 +1,9 @@
 """The log: structlog, for people on a console or as JSON for machines, and what authentication has to say in it."""
 
+import asyncio
+import json
 import logging
 import sys
-import time
 from typing import Any
 
 import orjson
@@ -26,7 +27,7 @@ def configure(level: str, log_format: str) -> None:
     else:
         # Plain tracebacks: the prettier ones print local variables, and those hold Authorization headers.
         plain = structlog.dev.plain_traceback
-        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        renderer = [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
         factory = structlog.PrintLoggerFactory(sys.stderr)
     structlog.configure(
         processors=[*shared, *renderer],
@@ -43,7 +44,18 @@ def configure(level: str, log_format: str) -> None:
 
 
 def _json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
-    return orjson.dumps(event, default=repr)
+    try:
+        return orjson.dumps(event, default=repr)
+    except TypeError:  # half a surrogate pair, or a number past 64 bits: a line is never lost to either
+        return json.dumps(event, default=repr).encode()
+
+
+def _harmless(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """What came over the network neither moves the cursor nor begins a line of its own; JSON escapes by itself."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable() and name != "exception":
+            event[name] = value.strip() if value.strip().isprintable() else ascii(value)
+    return event
 
 
 class _ToStructlog(logging.Handler):
@@ -65,7 +77,7 @@ class LoggedEvents(AuthEvents):
         self._request_id = request_id
         self._log = structlog.get_logger("taskward.auth")
         self._suppressed = 0
-        self._summed_up_at = 0.0
+        self._next: asyncio.TimerHandle | None = None
 
     def accepted(self, *, cached: bool) -> None:
         self._metrics.authenticated("cached" if cached else "verified")
@@ -81,7 +93,8 @@ class LoggedEvents(AuthEvents):
         self._metrics.authenticated("throttled" if throttled else str(refusal.reason))
         if throttled:
             self._suppressed += 1
-            self.sum_up()
+            if self._next is None:
+                self.sum_up()
             return
         self._log.warning(
             "token refused",
@@ -93,10 +106,18 @@ class LoggedEvents(AuthEvents):
         )
 
     def sum_up(self, *, now: bool = False) -> None:
-        moment = time.monotonic()
-        if self._suppressed and (now or moment - self._summed_up_at >= SUMMARY_SECONDS):
+        """One line for what was refused past the limit since the last one; the next is ten seconds off, or never.
+
+        With ``now`` there is no next one: the service ends.
+        """
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if self._suppressed:
             self._log.warning("refused tokens past the limit", count=self._suppressed)
-            self._suppressed, self._summed_up_at = 0, moment
+            self._suppressed = 0
+            if not now:
+                self._next = asyncio.get_running_loop().call_later(SUMMARY_SECONDS, self.sum_up)
 
     def fetched(self, *, outcome: str, detail: str, seconds: float, keys: int) -> None:
         self._metrics.fetched(outcome, seconds)

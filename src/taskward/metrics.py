@@ -1,8 +1,12 @@
 """What is counted, for Prometheus; served on a port of its own, never on the public one."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -25,14 +29,14 @@ class Metrics:
             "taskward_jwks_fetch_seconds", "Key set fetches", ("outcome",), buckets=_BUCKETS, registry=registry
         )
         self._key_age = Gauge(
-            "taskward_jwks_age_seconds", "Age of the key set in use", registry=registry, multiprocess_mode="max"
+            "taskward_jwks_age_seconds", "Age of the key set in use", registry=registry, multiprocess_mode="livemax"
         )
         self._pool = Gauge(
             "taskward_database_connections",
             "Pooled connections",
             ("state",),
             registry=registry,
-            multiprocess_mode="sum",
+            multiprocess_mode="livesum",
         )
         self._children: dict[tuple[str, str, int], Callable[[float], None]] = {}
         self._outcomes: dict[str, Callable[[], None]] = {}
@@ -61,3 +65,23 @@ class Metrics:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class AllWorkers(MultiProcessCollector):
+    """The metrics of several workers, each of which writes to files in one folder.
+
+    What was counted stays when a worker ends; its gauges go, or they would be added to its successor's for ever.
+    """
+
+    def __init__(self, registry: CollectorRegistry, folder: str) -> None:
+        self._folder = folder
+        super().__init__(registry, folder)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    def collect(self) -> Iterable[Metric]:
+        for pid in {int(file.stem.rpartition("_")[2]) for file in Path(self._folder).glob("gauge_live*.db")}:
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                mark_process_dead(pid, self._folder)  # type: ignore[no-untyped-call]  # likewise
+        found: Iterable[Metric] = super().collect()  # type: ignore[no-untyped-call]  # likewise
+        return found

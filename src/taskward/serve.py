@@ -1,26 +1,35 @@
 """The service as processes: uvicorn, its workers, and the port for metrics."""
 
 import asyncio
+import contextlib
+import errno
 import os
+import signal
+import socket
 import sys
 import tempfile
 
+import structlog
 import uvicorn
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.multiprocess import MultiProcessCollector
+from uvicorn.supervisors import Multiprocess
 
 from taskward import health, log
 from taskward.config import Settings
 from taskward.db import Database
 from taskward.errors import DatabaseUnavailable
+from taskward.metrics import AllWorkers
 from taskward.tasks.models import REVISION
 
 NOT_MIGRATED = 3
 GRACE_SECONDS = 20
+BACKLOG = 2048
 
 
 def serve(settings: Settings) -> int:
-    """Serve until told to stop. Returns the exit code."""
+    """Serve until told to stop, by Ctrl-C or SIGTERM; requests under way are answered first. Returns the exit code."""
+    # uvicorn sends itself the signal again once it is done: by default that would end this process as if it had failed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     log.configure(settings.log_level, settings.log_format)
     try:
         asyncio.run(_check_migrated(settings))
@@ -28,15 +37,33 @@ def serve(settings: Settings) -> int:
         print(f"{health.NOT_MIGRATED}.", file=sys.stderr)
         return NOT_MIGRATED
     except DatabaseUnavailable as error:
-        print(f"The database cannot be reached yet ({error.reason}); serving, and waiting for it.", file=sys.stderr)
-    if settings.metrics_port is not None:
-        _serve_metrics(settings)
-    uvicorn.run(
+        structlog.get_logger("taskward").warning(
+            "the database cannot be reached yet; serving, and waiting for it", reason=error.reason
+        )
+    with contextlib.ExitStack() as stack:
+        try:
+            listeners = [stack.enter_context(listener) for listener in _listen(settings.host, settings.port)]
+        except OSError as error:
+            return _cannot_listen("HOST", settings.host, "PORT", settings.port, error)
+        try:
+            _serve_metrics(settings, stack)
+        except OSError as error:
+            port = settings.metrics_port
+            return _cannot_listen("METRICS_HOST", settings.metrics_host, "METRICS_PORT", port, error)
+        address, port = listeners[0].getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        structlog.get_logger("taskward").info("serving", url=f"http://{shown}:{port}", workers=settings.workers)
+        with contextlib.suppress(KeyboardInterrupt):
+            return _run(settings, listeners)
+    return 0
+
+
+def _run(settings: Settings, listeners: list[socket.socket]) -> int:
+    config = uvicorn.Config(
         "taskward.app:from_environment",
         factory=True,
-        host=settings.host,
-        port=settings.port,
         workers=settings.workers,
+        backlog=BACKLOG,
         log_config=None,
         access_log=False,
         proxy_headers=False,  # TRUSTED_PROXIES is ours to apply; uvicorn would believe anybody on this machine
@@ -45,7 +72,48 @@ def serve(settings: Settings) -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=65_536,
     )
-    return 0
+    if settings.workers > 1:
+        workers = _Workers(config, listeners)
+        workers.run()
+        return int(any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in workers.processes))
+    server = uvicorn.Server(config)
+    server.run(listeners)
+    return 0 if server.started else 1
+
+
+class _Workers(Multiprocess):
+    """Who comes while the workers finish is turned away at once, instead of waiting for nobody."""
+
+    def terminate_all(self) -> None:
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """A listening socket for each address of ``host``, before anything else is started. Raises OSError."""
+    listeners: list[socket.socket] = []
+    flags = socket.AI_PASSIVE
+    for family, _, _, _, address in dict.fromkeys(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)):
+        chosen = listeners[0].getsockname()[1] if listeners else port  # 0 is any free one, and the same for all
+        try:
+            listeners.append(socket.create_server((address[0], chosen), family=family, backlog=BACKLOG))
+        except OSError as error:
+            # localhost has an IPv6 address in many a container where nothing speaks IPv6.
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                for listener in listeners:
+                    listener.close()
+                raise
+            missing = error
+    if not listeners:
+        raise missing
+    return listeners
+
+
+def _cannot_listen(host_setting: str, host: str, port_setting: str, port: int | None, error: OSError) -> int:
+    why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+    print(f"Cannot listen on {host} port {port}: {why}. Set {port_setting} or {host_setting}.", file=sys.stderr)
+    return 1
 
 
 async def _check_migrated(settings: Settings) -> None:
@@ -57,14 +125,20 @@ async def _check_migrated(settings: Settings) -> None:
         await db.close()
 
 
-def _serve_metrics(settings: Settings) -> None:
+def _serve_metrics(settings: Settings, stack: contextlib.ExitStack) -> None:
     """Metrics of all workers on one port. With several, each writes to a folder that this process reads."""
-    assert settings.metrics_port is not None  # noqa: S101 - the caller looked
-    if settings.workers == 1:
-        start_http_server(settings.metrics_port, settings.metrics_host)
+    if settings.metrics_port is None:
         return
-    folder = tempfile.mkdtemp(prefix="taskward-metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by the library in each worker; not a setting of ours
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]  # the library leaves it untyped
-    start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    if settings.workers == 1:
+        server, thread = start_http_server(settings.metrics_port, settings.metrics_host)
+    else:
+        folder = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="taskward-metrics-", ignore_cleanup_errors=True)
+        )
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by the library in each worker; not a setting of ours
+        registry = CollectorRegistry()
+        AllWorkers(registry, folder)
+        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    stack.callback(thread.join)
+    stack.callback(server.server_close)
+    stack.callback(server.shutdown)
