@@ -1,5 +1,4 @@
 "use client";
-import Link from "next/link";
 import styles from "./header.module.css";
 import { Mark } from "./icons";
 import { UserMenu } from "./user-menu";
@@ -8,10 +7,10 @@ export function Header({ name, email }: { name: string; email: string }) {
   return (
     <header className={styles.header}>
       <div className={styles.inner}>
-        <Link href="/tasks" className={styles.brand} prefetch={false}>
+        <a href="/tasks" className={styles.brand}>
           <Mark size={26} />
           Taskward
-        </Link>
+        </a>
         <UserMenu name={name} email={email} />
       </div>
     </header>

@@ -13,7 +13,7 @@ const NOTICE_MS = 6_000;
 
 export function notify({ text, undo, onClose }: Notice): () => void {
   const id = manager.add({
-    description: text,
+    title: text,
     timeout: undo ? UNDO_MS : NOTICE_MS,
     ...(onClose && { onClose }),
     ...(undo && { actionProps: { children: "Undo", onClick: undo } }),
@@ -30,7 +30,7 @@ function Notices() {
       className={styles.toast}
       swipeDirection={["down", "left", "right"]}
     >
-      <Toast.Description className={styles.text} dir="auto" />
+      <Toast.Title className={styles.text} dir="auto" render={<p />} />
       <Toast.Action className={styles.action} />
       {/* Base UI hides it from assistive technology until the notice is hovered; it is there for everybody. */}
       <Toast.Close className={styles.close} aria-label="Dismiss" aria-hidden={false}>

@@ -1,6 +1,5 @@
 "use client";
 import { Menu } from "@base-ui/react/menu";
-import Link from "next/link";
 import { useState } from "react";
 import { setTheme, useTheme } from "@/lib/preferences";
 import type { Theme } from "@/lib/theme";
@@ -18,22 +17,24 @@ export function UserMenu({ name, email }: { name: string; email: string }) {
   const theme = useTheme();
   const signOut = useSignOut();
   const [help, setHelp] = useState(false);
+  const [home, setHome] = useState<HTMLDivElement | null>(null);
   return (
-    <>
+    <div ref={setHome}>
       <Menu.Root>
         <Menu.Trigger className={styles.who} aria-label={`Menu of ${name}`}>
           {[...name.trim()][0]?.toUpperCase() ?? "?"}
         </Menu.Trigger>
-        <Menu.Portal>
+        {/* Inside the header, so that it belongs to a landmark like everything else. */}
+        <Menu.Portal container={home}>
           <Menu.Positioner className={styles.positioner} align="end" sideOffset={8}>
             <Menu.Popup className={styles.popup}>
               <div className={styles.person}>
                 <strong dir="auto">{name}</strong>
                 {email}
               </div>
-              <Menu.Item className={styles.item} render={<Link href="/account" prefetch={false} />}>
+              <Menu.LinkItem className={styles.item} href="/account">
                 Account
-              </Menu.Item>
+              </Menu.LinkItem>
               <Menu.Item className={styles.item} onClick={() => setHelp(true)}>
                 Keyboard shortcuts <span className={styles.key}>?</span>
               </Menu.Item>
@@ -58,6 +59,6 @@ export function UserMenu({ name, email }: { name: string; email: string }) {
       </Menu.Root>
       <ShortcutsDialog open={help} onOpenChange={setHelp} />
       <SignOutDialog {...signOut} />
-    </>
+    </div>
   );
 }

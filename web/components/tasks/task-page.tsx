@@ -19,9 +19,10 @@ import { useShortcuts } from "./use-shortcuts";
 import { useTaskActions } from "./use-task-actions";
 import { type TaskLists, useTaskLists } from "./use-task-lists";
 
-export function TaskPage() {
+/** `search` is the query of the address as the server saw it. */
+export function TaskPage({ search }: { search: string }) {
   const desk = useDesk();
-  const { show, q, setShow, setQuery } = useFilters();
+  const { show, q, setShow, setQuery } = useFilters(search);
   const lists = useTaskLists({ show, q });
   const { editing, actions } = useTaskActions();
   const [help, setHelp] = useState(false);

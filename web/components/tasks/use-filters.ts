@@ -1,7 +1,11 @@
 "use client";
-/** What the list shows, kept in the address so that it can be reloaded, shared and gone back to. */
-import { useSearchParams } from "next/navigation";
-import { useCallback } from "react";
+/**
+ * What the list shows, kept in the address so that it can be reloaded, shared and gone back to.
+ *
+ * The browser's own history is used, past Next's router: the router asks the server for a page whose query changed,
+ * and without a connection leaves for an error page. An entry without its mark it leaves alone.
+ */
+import { useCallback, useSyncExternalStore } from "react";
 
 export type Show = "all" | "open" | "done";
 
@@ -17,19 +21,35 @@ export function hrefOf({ show, q }: Filters): string {
   return query.size > 0 ? `/tasks?${query}` : "/tasks";
 }
 
-export function useFilters() {
-  const params = useSearchParams();
+const listeners = new Set<() => void>();
+
+function write(how: "pushState" | "replaceState", href: string): void {
+  History.prototype[how].call(window.history, null, "", href);
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  // Also the entry this page was loaded into: going back to it must not wake the router either.
+  if (window.history.state !== null) write("replaceState", window.location.href);
+  listeners.add(listener);
+  window.addEventListener("popstate", listener);
+  return () => {
+    listeners.delete(listener);
+    window.removeEventListener("popstate", listener);
+  };
+}
+
+export function useFilters(initial: string) {
+  const search = useSyncExternalStore(
+    subscribe,
+    () => window.location.search,
+    () => initial,
+  );
+  const params = new URLSearchParams(search);
   const wanted = params.get("show");
   const show: Show = wanted === "open" || wanted === "done" ? wanted : "all";
   const q = params.get("q") ?? "";
-  // The browser's own history, not the router's: no trip to the server, so it also works offline.
-  const setShow = useCallback(
-    (next: Show) => window.history.pushState(null, "", hrefOf({ show: next, q })),
-    [q],
-  );
-  const setQuery = useCallback(
-    (next: string) => window.history.replaceState(null, "", hrefOf({ show, q: next })),
-    [show],
-  );
+  const setShow = useCallback((next: Show) => write("pushState", hrefOf({ show: next, q })), [q]);
+  const setQuery = useCallback((next: string) => write("replaceState", hrefOf({ show, q: next })), [show]);
   return { show, q, setShow, setQuery };
 }

@@ -8,6 +8,7 @@ export default async function Tasks({ searchParams }: PageProps<"/tasks">) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(await searchParams))
     if (typeof value === "string") query.set(name, value);
-  const person = await personOrSignIn(query.size > 0 ? `/tasks?${query}` : "/tasks");
-  return person && <TaskPage />;
+  const search = query.size > 0 ? `?${query}` : "";
+  const person = await personOrSignIn(`/tasks${search}`);
+  return person && <TaskPage search={search} />;
 }
