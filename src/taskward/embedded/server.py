@@ -124,24 +124,29 @@ class EmbeddedPostgres:
                 time.sleep(0.05)
 
     def _start(self, lock: int) -> None:
-        binaries = Binaries.found(account_for(self.folder))
-        self._copy = binaries.copy
-        if self.folder.stat().st_uid == 0:
-            binaries.give(self.folder, *self.folder.rglob("*"))
-        if not (self.folder / "data").exists():
-            self._create(binaries)
-        # The lock is ours, so whoever wrote this file is gone, even where its process id has a new bearer.
-        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
-        for _ in range(1 if self.port else 3):  # between finding a free port and taking it, it may be gone
+        account = account_for(self.folder)
+        for _ in range(3):  # between finding a free port and taking it, it may be gone
+            binaries = Binaries.found(account)
+            self._copy = binaries.copy
+            if self.folder.stat().st_uid == 0:
+                binaries.give(self.folder, *self.folder.rglob("*"))
+            if not (self.folder / "data").exists():
+                self._create(binaries)
+            # The lock is ours, so whoever wrote this file is gone, even where its process id has a new bearer.
+            (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
             port = self.port or _free_port()
             if self._launch(binaries, lock, port):
                 self.port = port
                 return
-        wrong = (self.folder / "server.log").read_text(errors="replace")
-        if "Address already in use" in wrong:
-            raise PostgresUnavailable(f"Port {port} is in use, and PostgreSQL was asked to listen there.")
-        reasons = re.findall(r"(?:FATAL|PANIC|error): +(.*)", wrong) or wrong.splitlines() or ["no reason given"]
-        raise PostgresUnavailable(f"PostgreSQL did not start: {reasons[-1]} ({self.folder / 'server.log'})")
+            wrong = (self.folder / "server.log").read_text(errors="replace")
+            if "Address already in use" not in wrong:
+                reasons = (
+                    re.findall(r"(?:FATAL|PANIC|error): +(.*)", wrong) or wrong.splitlines() or ["no reason given"]
+                )
+                raise PostgresUnavailable(f"PostgreSQL did not start: {reasons[-1]} ({self.folder / 'server.log'})")
+            if self.port:
+                break
+        raise PostgresUnavailable(f"Port {port} is in use, and PostgreSQL was asked to listen there.")
 
     def _create(self, binaries: Binaries) -> None:
         new = self.folder / "data.new"  # renamed when complete: an interrupted start leaves no half of one behind
