@@ -99,6 +99,7 @@ class Database:
         settings = {
             "statement_timeout": milliseconds,
             "application_name": "taskward",
+            "DateStyle": "ISO",  # times come as PostgreSQL prints them (tasks/statements.py)
             # Each statement has one right plan, the same for everybody. Left to choose, PostgreSQL plans some of them
             # anew at every request, and for whoever owns a large part of the table prefers reading all of it.
             "plan_cache_mode": "force_generic_plan",

@@ -18,8 +18,9 @@ Versions = Sequence[datetime] | None
 class Tasks:
     """The tasks of ``owner``, and of nobody else: every statement binds the owner, and this class alone says who.
 
-    Rows have ``id``, ``title``, ``description``, ``completed``, ``created_at`` and ``updated_at``. ``versions`` are
-    the values of ``updated_at`` that If-Match allows, or None for any. Every method may raise DatabaseUnavailable.
+    Rows have ``id``, ``title``, ``description``, ``completed``, ``created_at`` and ``updated_at`` in this order, times
+    as PostgreSQL prints them in UTC. ``versions`` are the values of ``updated_at`` that If-Match allows, or None for
+    any. Every method may raise DatabaseUnavailable.
     """
 
     __slots__ = ("_db", "owner")
@@ -67,7 +68,7 @@ class Tasks:
         """Set the given fields. Raises NotFound, or PreconditionFailed."""
         if not changes:
             row = await self.get(task_id)
-            if versions is not None and row["updated_at"] not in versions:
+            if versions is not None and datetime.fromisoformat(row["updated_at"] + "Z") not in versions:
                 raise PreconditionFailed
             return row
         return await self._change(

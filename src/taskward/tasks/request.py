@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from taskward.errors import BadRequest, ContentTooLarge, Invalid, NotFound, UnsupportedMediaType
 from taskward.tasks import cursor
@@ -137,10 +137,13 @@ async def body(request: Request, *media_types: str, optional: bool = False) -> b
     Raises ContentTooLarge, UnsupportedMediaType, or BadRequest when it is missing and not ``optional``.
     """
     read = bytearray()
-    async for chunk in request.stream():
-        read += chunk
-        if len(read) > MAX_BODY:
-            raise ContentTooLarge
+    try:
+        async for chunk in request.stream():
+            read += chunk
+            if len(read) > MAX_BODY:
+                raise ContentTooLarge
+    except ClientDisconnect:  # nobody will read the answer, but it is no fault of ours either
+        raise BadRequest("The body ended early") from None
     if not read and optional:
         return b""
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")

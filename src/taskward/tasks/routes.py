@@ -6,6 +6,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from taskward.tasks import cursor
 from taskward.tasks import request as read
@@ -15,9 +16,31 @@ from taskward.tasks.schemas import read as parse
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-class Collection(HTTPEndpoint):
+class Endpoint(HTTPEndpoint):
+    """Starlette's, asked once and not at each request which methods it has; all of them are coroutines here."""
+
+    def __init_subclass__(cls) -> None:
+        offered = [name for name in _METHODS if hasattr(cls, name.lower())]
+        cls._allowed_methods = ["HEAD", *offered] if "GET" in offered else offered
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope, self.receive, self.send = scope, receive, send
+
+    async def dispatch(self) -> None:
+        method = self.scope["method"]
+        request = Request(self.scope, self.receive, self.send)
+        if method in self._allowed_methods:
+            handler = getattr(self, "get" if method == "HEAD" else method.lower())
+        else:
+            handler = self.method_not_allowed
+        response: Response = await handler(request)
+        await response(self.scope, self.receive, self.send)
+
+
+class Collection(Endpoint):
     """``/{user_id}/tasks``"""
 
     async def get(self, request: Request) -> Response:
@@ -42,7 +65,7 @@ class Collection(HTTPEndpoint):
         return Response(b'{"deleted":%d}' % deleted, media_type=JSON)
 
 
-class Counts(HTTPEndpoint):
+class Counts(Endpoint):
     """``/{user_id}/tasks/counts``"""
 
     async def get(self, request: Request) -> Response:
@@ -50,7 +73,7 @@ class Counts(HTTPEndpoint):
         return Response(b'{"open":%d,"completed":%d}' % (row["open"], row["completed"]), media_type=JSON)
 
 
-class Item(HTTPEndpoint):
+class Item(Endpoint):
     """``/{user_id}/tasks/{id}``"""
 
     async def get(self, request: Request) -> Response:
@@ -75,7 +98,7 @@ class Item(HTTPEndpoint):
         return Response(status_code=204)
 
 
-class Complete(HTTPEndpoint):
+class Complete(Endpoint):
     """``/{user_id}/tasks/{id}/complete``"""
 
     async def patch(self, request: Request) -> Response:

@@ -101,18 +101,16 @@ def _message(problem: Any) -> str:
             return str(problem["msg"])
 
 
-# What comes out. orjson writes UUIDs and times itself; asyncpg's UUID is a subclass it would not recognise.
-
-_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_SUBCLASS
+# What comes out. Members are named one by one, which costs half of what dict(row) does.
 
 
 def task_json(row: Row) -> bytes:
     """One task: id, title, description, completed, created_at, updated_at (RFC 3339, UTC)."""
-    return orjson.dumps(dict(row), _as_text, _OPTIONS)
+    return orjson.dumps(_task(row))
 
 
 def page_json(rows: Iterable[Row], next_cursor: str | None) -> bytes:
-    return orjson.dumps({"items": [dict(row) for row in rows], "next_cursor": next_cursor}, _as_text, _OPTIONS)
+    return orjson.dumps({"items": [_task(row) for row in rows], "next_cursor": next_cursor})
 
 
 def etag(row: Row) -> str:
@@ -120,8 +118,21 @@ def etag(row: Row) -> str:
 
     Whoever holds a task from a list can therefore write ``If-Match`` without fetching it again.
     """
-    return orjson.dumps(row["updated_at"], option=orjson.OPT_UTC_Z).decode()
+    return f'"{rfc3339(row["updated_at"])}"'
 
 
-def _as_text(value: object) -> str:
-    return str(value)
+def rfc3339(printed: str) -> str:
+    """A time as PostgreSQL prints it in UTC, as RFC 3339 has it."""
+    return f"{printed[:10]}T{printed[11:]}Z"
+
+
+def _task(row: Row) -> dict[str, Any]:
+    ident, title, description, completed, created_at, updated_at = row.values()
+    return {
+        "id": str(ident),
+        "title": title,
+        "description": description,
+        "completed": completed,
+        "created_at": f"{created_at[:10]}T{created_at[11:]}Z",
+        "updated_at": f"{updated_at[:10]}T{updated_at[11:]}Z",
+    }

@@ -3,17 +3,27 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, false, func, insert, literal_column, or_, select, update
+from sqlalchemy import Executable, bindparam, cast, delete, false, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.types import DateTime, Integer, LargeBinary, String, Uuid
+from sqlalchemy.types import DateTime, Integer, LargeBinary, String, Text, Uuid
 
 from taskward.db import Statement
 from taskward.tasks.models import idempotency_keys, tasks
 
 #: A task as everybody outside sees it: its owner is not told, because it is always the one who asks.
 FIELDS = ("id", "title", "description", "completed", "created_at", "updated_at")
-COLUMNS = tuple(tasks.c[name] for name in FIELDS)
+
+
+def _printed(column: Any, name: str) -> Any:
+    """A time as PostgreSQL prints it in UTC, ``2026-11-21 10:00:00.12``.
+
+    Not as a time: making 100 datetimes of a list of 50 costs asyncpg 46 µs, printing them costs PostgreSQL 13.
+    """
+    return cast(func.timezone(literal_column("interval '0'"), column), Text).label(name)
+
+
+COLUMNS = (*(tasks.c[name] for name in FIELDS[:4]), *(_printed(tasks.c[name], name) for name in FIELDS[4:]))
 
 _owner: Any = bindparam("owner", type_=String)
 _id: Any = bindparam("id", type_=Uuid)
@@ -88,7 +98,7 @@ CREATED_BEFORE = owned(
     select(
         idempotency_keys.c.fingerprint,
         idempotency_keys.c.task_id,
-        idempotency_keys.c.created_at.label("first_created_at"),
+        _printed(idempotency_keys.c.created_at, "first_created_at"),
         *COLUMNS,
     )
     .select_from(
