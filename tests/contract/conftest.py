@@ -15,6 +15,7 @@ import ipaddress
 import itertools
 import json
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
@@ -22,6 +23,9 @@ from typing import Any, Protocol
 import httpx
 import pytest
 import pytest_asyncio
+
+IN_PROCESS = "taskward.test"
+"""The name by which the application in this process is called."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,17 +77,18 @@ class Live:
     def __init__(self, config: pytest.Config) -> None:
         self.base_url = str(config.getoption("--base-url")).rstrip("/")
         self.tokens = [config.getoption("--token"), config.getoption("--other-token")]
+        self.trusted = ssl.create_default_context()  # one for all clients: making one costs more than a request
         if not self.tokens[0]:
             raise pytest.UsageError("--base-url needs --token: a fresh token of one person")
 
     def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.base_url)
+        return httpx.AsyncClient(base_url=self.base_url, verify=self.trusted)
 
     def person(self, which: int) -> Person:
         token = self.tokens[which]
         if not token:
             pytest.skip("live: needs a second person, --other-token")
-        person = Person(base_url=self.base_url, headers={"authorization": f"Bearer {token}"})
+        person = Person(base_url=self.base_url, verify=self.trusted, headers={"authorization": f"Bearer {token}"})
         person.token = token
         return person
 
@@ -99,12 +104,13 @@ class InProcess:
 
     def __init__(self, app: Any, issuer: Any, database_url: str) -> None:
         self.app, self.issuer, self.database_url = app, issuer, database_url
+        self.database: Any = None  # a connection past the application, for looking on
 
     def _connection(self) -> dict[str, Any]:
         # Each test calls from an address of its own, so that no refused token of one throttles another.
         address = str(ipaddress.ip_address(next(self._addresses)))
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(address, 50000))
-        return {"transport": transport, "base_url": "http://taskward.test"}
+        return {"transport": transport, "base_url": f"http://{IN_PROCESS}"}
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(**self._connection())
@@ -117,9 +123,16 @@ class InProcess:
 
     async def rows(self) -> Any:
         """Every row of every table, as PostgreSQL prints it."""
+        import asyncpg
+
         from tests.support.rows import dump
 
-        return await dump(self.database_url)
+        self.database = self.database or await asyncpg.connect(self.database_url)
+        return await dump(self.database)
+
+    async def close(self) -> None:
+        if self.database is not None:
+            await self.database.close()
 
 
 @asynccontextmanager
@@ -130,7 +143,9 @@ async def in_process(issuer: Any, database_url: str, **settings: Any) -> AsyncIt
 
     app = build(issuer, database_url, **settings)
     async with LifespanManager(app) as manager:
-        yield InProcess(manager.app, issuer, database_url)
+        front = InProcess(manager.app, issuer, database_url)
+        yield front
+        await front.close()
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +156,7 @@ def database(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue("databases"), request.getfixturevalue("migrated_template")
 
 
-@pytest_asyncio.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def front(request: pytest.FixtureRequest, database: Any) -> AsyncIterator[Front]:
     if database is None:
         yield Live(request.config)
@@ -160,7 +175,7 @@ async def front(request: pytest.FixtureRequest, database: Any) -> AsyncIterator[
     await databases.drop(url)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def stack() -> AsyncIterator[AsyncExitStack]:
     async with AsyncExitStack() as stack:
         yield stack
@@ -181,17 +196,17 @@ async def _restored(front: Front, person: Person, stack: AsyncExitStack) -> Pers
     return person
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def me(front: Front, stack: AsyncExitStack) -> Person:
     return await _restored(front, front.person(0), stack)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def other(front: Front, stack: AsyncExitStack) -> Person:
     return await _restored(front, front.person(1), stack)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def api(front: Front, stack: AsyncExitStack) -> httpx.AsyncClient:
     """Somebody without a token."""
     return await stack.enter_async_context(front.client())
@@ -213,7 +228,7 @@ def issuer(mocked: InProcess) -> Any:
 Variant = Callable[..., Awaitable[InProcess]]
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def variant(mocked: InProcess, stack: AsyncExitStack) -> Variant:
     """The service once more, with other settings and, if asked for, its own issuer."""
 
