@@ -169,5 +169,8 @@ def test_programs_that_fail_are_quoted(tmp_path: Path) -> None:
     (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("9\n")
     with pytest.raises(PostgresUnavailable, match="incompatible with server"):
         EmbeddedPostgres(tmp_path / "postgres").start()
+    binaries = Binaries.found(account_for(tmp_path / "postgres"))
     with pytest.raises(PostgresUnavailable, match="initdb failed"):
-        Binaries.found(account_for(tmp_path / "postgres")).run("initdb", "--nonsense", cwd=tmp_path)
+        binaries.run("initdb", "--nonsense", cwd=tmp_path)
+    if binaries.copy:
+        shutil.rmtree(binaries.copy)

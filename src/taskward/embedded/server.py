@@ -9,6 +9,7 @@ The wheel's own binaries are used, never its Python API. Two things make that le
   database still need it. So a guard with a session of its own stands between us and the server (guard.py).
 """
 
+import contextlib
 import fcntl
 import os
 import re
@@ -80,11 +81,9 @@ class EmbeddedPostgres:
         """Shut down in order: open transactions are rolled back, everything committed is on disk."""
         if self._guard is not None and self._guard.stdin is not None:
             self._guard.stdin.close()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._guard.wait(30)
-                self._guard = None
-            except subprocess.TimeoutExpired:
-                self.kill()
+        self.kill()  # by now there is nothing left to kill, but to tidy away
 
     def kill(self) -> None:
         """Take the server away at once, as a power cut would: the next start recovers from the log."""
