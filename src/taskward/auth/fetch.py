@@ -38,6 +38,7 @@ async def fetch(http: httpx.AsyncClient, url: str, etag: str | None = None) -> F
     headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "gzip"}
     if etag:
         headers["If-None-Match"] = etag
+    http.cookies.clear()  # what an issuer sets is not for us, and would pile up until no request fits any more
     try:
         async with asyncio.timeout(TIMEOUT):
             async with http.stream("GET", url, headers=headers, follow_redirects=False) as response:
