@@ -56,6 +56,8 @@ class Metrics:
 
     def fetched(self, outcome: str, seconds: float) -> None:
         self._fetches.labels(outcome).observe(seconds)
+        if outcome != "failed":
+            self._key_age.set(0)  # not only when the gauges are next looked after
 
     def state(self, key_age: float | None, connections: int, idle: int) -> None:
         """Gauges, set now and then by whoever knows."""
