@@ -13,7 +13,8 @@ export const chromium = {
   ],
 };
 
-const ALONE = /(outage|rotation|limits|account)\.spec\.ts/;
+const ALONE = /(outage|rotation|account)\.spec\.ts/;
+const LAST = /limits\.spec\.ts/;
 
 export default defineConfig({
   testDir: "e2e",
@@ -33,8 +34,10 @@ export default defineConfig({
     trace: "retain-on-failure",
   },
   projects: [
-    { name: "together", testIgnore: ALONE },
-    // They stop servers, end keys or use up the address's attempts: one after the other, when the rest is done.
+    { name: "together", testIgnore: [ALONE, LAST] },
+    // They stop servers and end keys: one after the other, when the rest is done.
     { name: "alone", testMatch: ALONE, workers: 1, fullyParallel: false, dependencies: ["together"] },
+    // Uses up the attempts to sign in that this address has.
+    { name: "last", testMatch: LAST, workers: 1, dependencies: ["alone"] },
   ],
 });

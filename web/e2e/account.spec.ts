@@ -28,7 +28,7 @@ test("light and dark are chosen here, stay chosen, and are there from the first 
   await page.emulateMedia({ colorScheme: "light" });
   await signUp(page);
   await page.goto(`${webUrl()}/account`);
-  await page.getByText("Dark", { exact: true }).click();
+  await page.getByRole("radio", { name: "Dark" }).check();
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const dark = await background();
   const html = await (await page.request.get(`${webUrl()}/tasks`)).text();
@@ -36,7 +36,7 @@ test("light and dark are chosen here, stay chosen, and are there from the first 
   await page.goto(`${webUrl()}/tasks`);
   expect(await background()).toBe(dark);
   await page.goto(`${webUrl()}/account`);
-  await page.getByText("System", { exact: true }).click();
+  await page.getByRole("radio", { name: "System" }).check();
   expect(await background()).not.toBe(dark);
   await page.emulateMedia({ colorScheme: "dark" });
   expect(await background()).toBe(dark);

@@ -66,7 +66,7 @@ export function useTaskActions(): { editing: string | undefined; actions: TaskAc
       retry: (op) => (op.state === "failed" ? outbox.retry(op.id) : outbox.wake()),
       discard: (op) => {
         if (op.failure?.kind === "gone" && "taskId" in op)
-          desk.cache.apply({ kind: "deleted", id: op.taskId });
+          void desk.cache.apply({ kind: "deleted", id: op.taskId });
         outbox.withdraw(op.id);
         announce("Your change was discarded");
       },
@@ -78,7 +78,7 @@ export function useTaskActions(): { editing: string | undefined; actions: TaskAc
       merge: (op) => backToEditor(op, op.failure?.theirs ? baseOf(op.failure.theirs) : op.base),
       saveAsNew: (op) => {
         outbox.withdraw(op.id);
-        desk.cache.apply({ kind: "deleted", id: op.taskId });
+        void desk.cache.apply({ kind: "deleted", id: op.taskId });
         desk.add({ title: op.title, description: op.description });
       },
       clearCompleted: (count) => {

@@ -5,6 +5,9 @@ import { matches, newestFirst } from "./view";
 
 export type Change = { kind: "saved"; task: Task } | { kind: "deleted"; id: string } | { kind: "cleared" };
 
+const idOf = (change: Exclude<Change, { kind: "cleared" }>) =>
+  change.kind === "saved" ? change.task.id : change.id;
+
 export interface Filter {
   completed: boolean;
   q: string;
@@ -47,7 +50,7 @@ function inserted({ pages, pageParams }: Pages, task: Task): Pages {
 
 export function patched(pages: Pages, filter: Filter, change: Change): Pages {
   if (change.kind === "cleared") return filter.completed ? without(pages, () => true) : pages;
-  const id = change.kind === "saved" ? change.task.id : change.id;
+  const id = idOf(change);
   const rest = without(pages, (task) => task.id === id);
   if (change.kind === "deleted") return rest;
   const { task } = change;
@@ -77,12 +80,13 @@ export class TaskCache {
     return undefined;
   }
 
-  apply(change: Change): void {
+  async apply(change: Change): Promise<void> {
     const { client, owner } = this;
-    const before =
-      change.kind === "cleared" ? undefined : this.find(change.kind === "saved" ? change.task.id : change.id);
-    // Anything that was asked before this change was confirmed may answer with how things were.
-    const overtaken = client.isFetching({ queryKey: keys.all(owner) }) > 0;
+    // Anything that was asked before this change was confirmed may answer with how things were: it is called off and
+    // asked again. Called off before the change is written, because that also takes back what was written meanwhile.
+    const overtaken = client.isFetching({ queryKey: keys.lists(owner) }) > 0;
+    await client.cancelQueries({ queryKey: keys.all(owner) });
+    const before = change.kind === "cleared" ? undefined : this.find(idOf(change));
     for (const query of client.getQueryCache().findAll({ queryKey: keys.lists(owner) })) {
       const filter = query.queryKey[3] as Filter;
       client.setQueryData<Pages>(query.queryKey, (pages) => pages && patched(pages, filter, change));
@@ -92,8 +96,7 @@ export class TaskCache {
       keys.counts(owner),
       (counts) => counts && recounted(counts, change, before, isNew),
     );
-    if (overtaken) void client.invalidateQueries({ queryKey: keys.all(owner) });
-    else void client.invalidateQueries({ queryKey: keys.counts(owner) });
+    void client.invalidateQueries({ queryKey: overtaken ? keys.all(owner) : keys.counts(owner) });
   }
 
   forget(): void {

@@ -129,7 +129,7 @@ export class Desk {
     this.leftovers.hold(signal);
     void this.leftovers.take().then((ops) => !signal.aborted && ops.length > 0 && this.outbox.adopt(ops));
     const quiet = listen((message) => {
-      if (message.kind === "change" && message.owner === this.owner) this.cache.apply(message.change);
+      if (message.kind === "change" && message.owner === this.owner) void this.cache.apply(message.change);
     });
     window.addEventListener("online", () => this.outbox.wake(), { signal });
     window.addEventListener("pagehide", () => this.lastWord(), { signal });
@@ -190,9 +190,9 @@ export class Desk {
     }
   }
 
-  private readonly publish = (change: Change): void => {
-    this.cache.apply(change);
+  private readonly publish = async (change: Change): Promise<void> => {
     tell({ kind: "change", owner: this.owner, change });
+    await this.cache.apply(change);
   };
 
   private readonly refused = (op: Op, failure: Failure): void => {
@@ -207,7 +207,7 @@ export class Desk {
     const text = failure.kind === "gone" ? failure.message : `${failure.message} ${what} ${stays}.`;
     this.options.notify({ text });
     announce(text);
-    if (failure.theirs) this.cache.apply({ kind: "saved", task: failure.theirs });
+    if (failure.theirs) void this.cache.apply({ kind: "saved", task: failure.theirs });
     else void this.options.client.invalidateQueries({ queryKey: keys.all(this.owner) });
   };
 }

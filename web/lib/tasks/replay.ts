@@ -42,7 +42,7 @@ export class Replay {
     private readonly api: TasksApi,
     private readonly versions: Versions,
     /** Tells this page's cache and the other tabs what the service confirmed. */
-    private readonly publish: (change: Change) => void,
+    private readonly publish: (change: Change) => Promise<void>,
   ) {}
 
   readonly send = async (op: Op): Promise<Outcome> => {
@@ -63,11 +63,11 @@ export class Replay {
     switch (op.kind) {
       case "add": {
         const added = await this.api.add({ title: op.title, description: op.description }, op.id);
-        this.confirm(added);
+        await this.confirm(added);
         return added.task.id;
       }
       case "toggle":
-        this.confirm(await this.api.setCompleted(op.taskId, op.completed));
+        await this.confirm(await this.api.setCompleted(op.taskId, op.completed));
         return undefined;
       case "edit":
         await this.edit(op);
@@ -77,32 +77,32 @@ export class Replay {
         return undefined;
       case "clear":
         await this.api.clearCompleted();
-        this.publish({ kind: "cleared" });
+        await this.publish({ kind: "cleared" });
         return undefined;
     }
   }
 
-  private gone(op: Op, problem: ApiProblem): Outcome {
+  private async gone(op: Op, problem: ApiProblem): Promise<Outcome> {
     if (op.kind === "add" || op.kind === "clear") return { state: "failed", failure: failureOf(problem) };
     // Deleted by somebody else, or by an earlier attempt whose answer was lost: as wished.
     if (op.kind === "delete") {
-      this.publish({ kind: "deleted", id: op.taskId });
+      await this.publish({ kind: "deleted", id: op.taskId });
       return { state: "done" };
     }
     // With an edit the row stays as long as the words in it need a place.
-    if (op.kind === "toggle") this.publish({ kind: "deleted", id: op.taskId });
+    if (op.kind === "toggle") await this.publish({ kind: "deleted", id: op.taskId });
     return { state: "failed", failure: failureOf(problem) };
   }
 
-  private confirm(result: Tagged): void {
+  private async confirm(result: Tagged): Promise<void> {
     this.versions.remember(result);
-    this.publish({ kind: "saved", task: result.task });
+    await this.publish({ kind: "saved", task: result.task });
   }
 
   /** The ETag of the newest version, if it still has these very words. Raises `Conflict` with the task if not. */
   private async newestLike(id: string, base: Words): Promise<string | null> {
     const current = await this.api.get(id);
-    this.confirm(current);
+    await this.confirm(current);
     if (!sameWords(current.task, base)) throw new Conflict(current.task);
     return current.etag;
   }
@@ -132,8 +132,10 @@ export class Replay {
       ...((description ?? "") !== (base.description ?? "") && { description }),
     };
     try {
-      await this.underMatch(taskId, base, async (etag) =>
-        this.confirm(await this.api.edit(taskId, patch, etag)),
+      await this.underMatch(
+        taskId,
+        base,
+        async (etag) => await this.confirm(await this.api.edit(taskId, patch, etag)),
       );
     } catch (error) {
       // An earlier attempt arrived and its answer was lost: what is there now is what was wanted.
@@ -144,6 +146,6 @@ export class Replay {
 
   private async remove({ taskId, base }: DeleteOp): Promise<void> {
     await this.underMatch(taskId, base, (etag) => this.api.remove(taskId, etag));
-    this.publish({ kind: "deleted", id: taskId });
+    await this.publish({ kind: "deleted", id: taskId });
   }
 }
