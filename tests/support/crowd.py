@@ -87,15 +87,9 @@ class Plan:
     def kinds(self) -> set[str]:
         return {str(node["Node Type"]) for node in self.nodes}
 
-    def of(self, table: str) -> list[dict[str, Any]]:
-        """The nodes that read from this table, or from one of its partitions."""
-        return [
-            node
-            for node in self.nodes
-            if "Scan" in node["Node Type"]
-            and node.get("Relation Name", node.get("Index Name", "")).startswith(table)
-            and node.get("Subplans Removed", 0) == 0
-        ]
+    def scanned(self) -> set[str]:
+        """The tables that were read, or the partitions of them."""
+        return {str(node["Relation Name"]) for node in self.nodes if _is_scan(node) and node["Actual Loops"]}
 
     def indexes(self) -> set[str]:
         return {str(node["Index Name"]) for node in self.nodes if "Index Name" in node}
@@ -147,8 +141,8 @@ class Planner:
             await self.connection.execute("DEALLOCATE this")
 
     async def some_id(self, owner: str) -> UUID:
-        """The id of the hundredth newest task."""
-        query = "SELECT id FROM tasks WHERE user_id = $1 ORDER BY id DESC OFFSET 99 LIMIT 1"
+        """The id of the thirtieth newest task."""
+        query = "SELECT id FROM tasks WHERE user_id = $1 ORDER BY id DESC OFFSET 29 LIMIT 1"
         found = await self.connection.fetchval(query, owner)
         assert isinstance(found, UUID)
         return found
@@ -161,6 +155,10 @@ class Planner:
             value = "\\x" + value.hex()
         text = None if value is None else str(value)
         return str(await self.connection.fetchval("SELECT quote_nullable($1::text)", text))
+
+
+def _is_scan(node: dict[str, Any]) -> bool:
+    return "Scan" in node["Node Type"] and "Relation Name" in node
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -45,7 +45,7 @@ def test_every_statement_there_is_gets_planned_here() -> None:
 # The first, while everything is as the vacuum left it: what the others delete and undo is looked up in the table.
 @OWNERS
 async def test_counts_come_from_the_index_alone(planner: Planner, owner: str) -> None:
-    [node] = (await planner.plan(statements.COUNTS, owner)).of("tasks")
+    [node] = [node for node in (await planner.plan(statements.COUNTS, owner)).nodes if "Index Name" in node]
     assert (node["Node Type"], node["Index Name"]) == ("Index Only Scan", "tasks_by_state")
     assert node["Heap Fetches"] == 0
 
