@@ -116,13 +116,15 @@ async def served(application: Any) -> AsyncIterator[str]:
     """The application on a real socket of 127.0.0.1, as uvicorn serves it; its URL."""
     import uvicorn
 
+    from taskward.connection import Connection
+
     class Server(uvicorn.Server):
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
             yield  # Ctrl-C belongs to pytest
 
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(uvicorn.Config(application, lifespan="on", log_config=None, server_header=False))
+    server = Server(uvicorn.Config(application, lifespan="on", log_config=None, server_header=False, http=Connection))
     serving = asyncio.create_task(server.serve([listener]))
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True

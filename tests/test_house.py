@@ -21,7 +21,7 @@ ROOMS = [
     {"errors", "config", "metrics"},
     {"db", "http", "log", "metadata"},
     {"tasks", "health"},
-    {"gate", "openapi"},
+    {"gate", "openapi", "connection"},
     {"app"},
     {"serve"},
     {"dev"},

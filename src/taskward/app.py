@@ -30,7 +30,7 @@ from taskward.auth.source import KeySource
 from taskward.config import Settings, is_loopback, load_settings
 from taskward.db import Database
 from taskward.errors import HANDLERS, DatabaseUnavailable, on_problem
-from taskward.gate import OwnerGate, PrivateMount
+from taskward.gate import OwnerGate, PrivateMount, match_to_the_end
 from taskward.http import Envelope, request_id_var, with_cors
 from taskward.metrics import Metrics
 from taskward.tasks.models import REVISION
@@ -99,6 +99,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    match_to_the_end((*ROUTES, *app.routes))
     wrapped: ASGIApp = with_cors(app, settings.cors_origins)
     if settings.trusted_proxies:
         wrapped = ProxyHeadersMiddleware(wrapped, list(settings.trusted_proxies))  # type: ignore[arg-type, assignment]  # uvicorn's and Starlette's ASGI types differ in name only

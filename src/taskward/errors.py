@@ -7,10 +7,13 @@
     ├── NotOwner              403 authorization_error   not_owner
     ├── NotFound              404 not_found             not_found
     ├── NotAcceptable         406 not_acceptable        not_acceptable
+    ├── RequestTimeout        408 request_timeout       request_timeout
     ├── PreconditionFailed    412 precondition_failed   precondition_failed
     ├── ContentTooLarge       413 content_too_large     content_too_large
+    ├── UriTooLong            414 uri_too_long          uri_too_long
     ├── UnsupportedMediaType  415 unsupported_media_type
     ├── Invalid               422 validation_error      validation_error, every bad field in ``errors``
+    ├── HeadTooLarge          431 header_fields_too_large
     └── DatabaseUnavailable   503 unavailable           database_unavailable
     AuthError (taskward.auth) 400, 401, 429, 503        rendered here like the rest
 """
@@ -72,6 +75,11 @@ class NotAcceptable(Problem):
     detail = "Answers are application/json; the Accept header rules that out"
 
 
+class RequestTimeout(Problem):
+    status, error_type, code = 408, "request_timeout", "request_timeout"
+    detail = "The request took too long to arrive"
+
+
 class PreconditionFailed(Problem):
     status, error_type, code = 412, "precondition_failed", "precondition_failed"
     detail = "The task has changed since that ETag; fetch it again and decide anew"
@@ -82,6 +90,11 @@ class ContentTooLarge(Problem):
     detail = "The body is larger than 64 KiB"
 
 
+class UriTooLong(Problem):
+    status, error_type, code = 414, "uri_too_long", "uri_too_long"
+    detail = "The address is longer than 8 KiB"
+
+
 class UnsupportedMediaType(Problem):
     status, error_type, code = 415, "unsupported_media_type", "unsupported_media_type"
     detail = "Send the body as application/json"
@@ -90,6 +103,11 @@ class UnsupportedMediaType(Problem):
 class Invalid(Problem):
     status, error_type, code = 422, "validation_error", "validation_error"
     detail = "Some of what was sent is not valid; see errors"
+
+
+class HeadTooLarge(Problem):
+    status, error_type, code = 431, "header_fields_too_large", "header_fields_too_large"
+    detail = "A request has at most 100 header fields and 64 KiB of them"
 
 
 class DatabaseUnavailable(Problem):

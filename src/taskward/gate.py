@@ -1,12 +1,22 @@
 """Where the API is mounted: the ``{user_id}`` of the path is settled once, and a repository made for its owner."""
 
-from starlette.routing import Match, Mount
+import re
+from collections.abc import Iterable
+
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from taskward.db import Database
 from taskward.errors import ContentTooLarge, NotAcceptable, NotOwner
 from taskward.tasks.repository import Tasks
 from taskward.tasks.request import MAX_BODY
+
+
+def match_to_the_end(routes: Iterable[BaseRoute]) -> None:
+    """Let no route match a path with a line end after it, as Starlette's patterns do: ``/docs%0a`` is not ``/docs``."""
+    for route in routes:
+        if isinstance(route, Route):
+            route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
 
 
 class PrivateMount(Mount):

@@ -16,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from taskward import health, log
 from taskward.config import Settings
+from taskward.connection import Connection
 from taskward.db import Database
 from taskward.errors import DatabaseUnavailable
 from taskward.metrics import AllWorkers
@@ -70,7 +71,9 @@ def _run(settings: Settings, listeners: list[socket.socket]) -> int:
         server_header=False,
         date_header=True,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=65_536,
+        http=Connection,
+        ws="none",
+        timeout_keep_alive=75,  # longer than proxies keep theirs (60 s): else one would close what the other just uses
     )
     if settings.workers > 1:
         workers = _Workers(config, listeners)
