@@ -13,7 +13,7 @@ class BearerBackend(AuthenticationBackend):
     """Every request is somebody's, or it is refused.
 
     Mount it with AuthenticationMiddleware on the routes it guards rather than on the whole application: an AuthError
-    raised there reaches the application's exception handlers (render it with ``taskward.auth.asgi.problem``).
+    raised there reaches the application's exception handlers (``taskward.auth.asgi.on_auth_error`` is one).
     """
 
     def __init__(self, authenticator: Authenticator) -> None:
