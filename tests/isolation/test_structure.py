@@ -1,0 +1,134 @@
+"""Forgetting whose tasks they are is impossible by construction: every statement binds its owner, wherever it reads.
+
+The behaviour is tested in test_isolation.py; here the SQL itself is looked at, all of it, and who may run it.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from taskward.db import Database, Statement
+from taskward.tasks import repository, statements
+from taskward.tasks.models import metadata
+from taskward.tasks.repository import Tasks
+from tests.conftest import Introduce
+from tests.isolation.test_isolation import NOWHERE, REQUESTS
+
+TABLES = "|".join(metadata.tables)
+
+FIELDS = ("title", "description", "completed", "toggle")
+SUBSETS = [
+    frozenset(fields)
+    for size in range(1, 4)
+    for fields in itertools.combinations(FIELDS, size)
+    if not {"toggle", "completed"} <= set(fields)
+]
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "listing": [
+        dict(zip(("by_state", "after", "search"), flags, strict=True))
+        for flags in itertools.product((False, True), repeat=3)
+    ],
+    "changing": [{"fields": fields, "guarded": guarded} for fields in SUBSETS for guarded in (False, True)],
+    "deleting": [{"guarded": guarded} for guarded in (False, True)],
+}
+"""How each function that makes statements is called; one without a line here is noticed below."""
+
+
+def all_statements() -> Iterator[tuple[str, Statement]]:
+    for name, value in vars(statements).items():
+        if isinstance(value, Statement):
+            yield name, value
+    for name, calls in VARIANTS.items():
+        for call in calls:
+            yield f"{name} {call}", getattr(statements, name)(**call)
+
+
+def belongs_to_the_owner(statement: Statement) -> None:
+    """Each place where the statement touches a table is tied to the owner's parameter."""
+    owner = {f"${number}" for number, name in enumerate(statement.names, 1) if name == "owner"}
+    assert owner, statement.sql
+    sql = re.sub(r"(\$\d+)::[A-Za-z ]+(\(\d+\))?", r"\1", " ".join(statement.sql.split()))
+    bound = {table: set(re.findall(rf"\b{table}\.user_id = (\$\d+)", sql)) for table in metadata.tables}
+    joined = re.findall(rf"\b({TABLES})\.user_id = ({TABLES})\.user_id", sql)
+    touched = re.findall(rf"(?:FROM|UPDATE|JOIN|USING) ({TABLES})\b", sql)
+    inserted = re.findall(rf"INSERT INTO ({TABLES}) \(([^)]*)\) (?:VALUES \(|(?:\()?SELECT )(\$\d+)", sql)
+    assert touched or inserted, sql
+    assert len(re.findall(r"\bINSERT INTO\b", sql)) == len(inserted), sql
+    for table in touched:
+        tied = bound[table] or {
+            next(iter(bound[other])) for pair in joined for other in pair if table in pair and bound[other]
+        }
+        assert tied, f"{table} without its owner: {sql}"
+        assert tied <= owner, sql
+    for _, columns, first in inserted:
+        assert columns.split(", ")[0] == "user_id", sql
+        assert first in owner, sql
+    assert " OR " not in re.sub(r"\([^()]* OR [^()]*\)", "", sql), f"an OR that could let others in: {sql}"
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"), list(all_statements()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_statement_is_tied_to_its_owner_at_every_table(name: str, statement: Statement) -> None:
+    belongs_to_the_owner(statement)
+
+
+def test_no_way_to_make_a_statement_is_left_out_here() -> None:
+    makers = {
+        name
+        for name, value in vars(statements).items()
+        if callable(value) and getattr(value, "__module__", "") == statements.__name__ and not name.startswith("_")
+    }
+    assert makers - {"owned"} == set(VARIANTS)
+
+
+def test_a_repository_is_made_for_one_owner_and_no_method_takes_a_user() -> None:
+    assert list(inspect.signature(Tasks).parameters) == ["db", "owner"]
+    for name, method in inspect.getmembers(Tasks, inspect.isfunction):
+        if name != "__init__":
+            parameters = set(inspect.signature(method).parameters)
+            assert not parameters & {"user", "user_id", "owner", "sub", "subject", "identity"}, name
+
+
+def test_only_one_line_of_the_repository_speaks_to_the_database_and_it_says_who() -> None:
+    tree = ast.parse(inspect.getsource(repository))
+    calls = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("self._db.")
+    ]
+    assert calls == ["self._db.rows"]
+    assert "values['owner'] = self.owner" in ast.unparse(tree)
+
+
+async def test_every_statement_that_really_runs_names_the_person_who_asked(
+    person: Introduce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[Statement, dict[str, Any]]] = []
+    rows = Database.rows
+
+    async def overheard(self: Database, statement: Statement, values: Any) -> Any:
+        ran.append((statement, dict(values)))
+        return await rows(self, statement, values)
+
+    monkeypatch.setattr(Database, "rows", overheard)
+    for sub in ("alice", "bob"):
+        somebody = await person(sub)
+        key = {"idempotency-key": "the same for both"}
+        made = (await somebody.post("/api/me/tasks", json={"title": "a"}, headers=key)).json()
+        for method, path in REQUESTS:
+            for task in (made["id"], NOWHERE):
+                for request in REQUESTS[method, path]:
+                    await somebody.request(method, path.format(user_id="me", id=task), **request)
+        assert len(ran) > 20
+        for statement, values in ran:
+            belongs_to_the_owner(statement)
+            assert values["owner"] == sub, statement.sql
+        ran.clear()
