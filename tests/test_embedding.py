@@ -158,6 +158,7 @@ async def test_nothing_is_left_behind_when_it_ends_and_it_can_run_again(
             async with serving(app) as client:
                 assert (await ask(client, issuer.token())).status_code == 200
             assert all(client.is_closed for client in clients)
+            issuer.rotate()  # so that the next run has to ask for keys
     assert len(clients) == 4, "one to fetch keys and one to ask, each time it ran"
     assert {task for task in asyncio.all_tasks() - before if "_connection" not in repr(task)} == set()
 
