@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from taskward.auth.keyset import ALGORITHMS
-from taskward.auth.secret import MIN_SECRET_BYTES
+from taskward.auth.secret import check_secret
 from taskward.auth.throttle import FailureThrottle
 from taskward.auth.url import check_key_set_url
 from taskward.auth.url import is_loopback as is_loopback
@@ -102,11 +102,12 @@ class Settings(BaseSettings):
 
     @field_validator("jwt_secret")
     @classmethod
-    def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().encode()) < MIN_SECRET_BYTES:
-            raise _wrong(
-                f"must be at least {MIN_SECRET_BYTES} bytes, for example the output of: openssl rand -base64 48"
-            )
+    def _a_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                check_secret(value.get_secret_value())
+            except ValueError as error:
+                raise _wrong(str(error)) from None
         return value
 
     @field_validator("jwks_url")

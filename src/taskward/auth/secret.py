@@ -1,10 +1,13 @@
 """The alternative to a key set: HS256 with one shared secret (RFC 7518 §3.2)."""
 
 import hmac
+import re
 
 from taskward.auth.jws import Jws
 
 MIN_SECRET_BYTES = 32
+
+_KEY_FILE = re.compile(r'-----BEGIN|"kty"\s*:|^\s*(?:ssh|ecdsa)-\S+ ')
 
 
 class _SecretKey:
@@ -22,14 +25,12 @@ class SecretSource:
     """One key for every token, whatever its ``kid`` says.
 
     It never reads a key from anywhere, and a JwksSource never yields an HMAC key: a public key can therefore not be
-    taken for a secret (RFC 8725 §2.1). Raises ValueError for a secret under 32 bytes (RFC 7518 §3.2).
+    taken for a secret (RFC 8725 §2.1). Raises ValueError for a secret that ``check_secret`` refuses.
     """
 
     def __init__(self, secret: str) -> None:
-        encoded = secret.encode()
-        if len(encoded) < MIN_SECRET_BYTES:
-            raise ValueError(f"the shared secret is shorter than {MIN_SECRET_BYTES} bytes")
-        self._key = _SecretKey(encoded)
+        check_secret(secret)
+        self._key = _SecretKey(secret.encode("utf-8", "surrogateescape"))
 
     def known(self, kid: str) -> _SecretKey | None:
         return self._key
@@ -42,3 +43,17 @@ class SecretSource:
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+def check_secret(secret: str) -> None:
+    """Raises ValueError, whose text never repeats the secret, for one that is too short or no secret at all.
+
+    A key file pasted here by mistake would be the classic confusion made by hand: everybody has the public key of a
+    pair, and could then sign (RFC 7518 §3.2, RFC 8725 §2.1).
+    """
+    if len(secret.encode("utf-8", "surrogateescape")) < MIN_SECRET_BYTES:
+        raise ValueError(
+            f"must be at least {MIN_SECRET_BYTES} bytes, for example the output of: openssl rand -base64 48"
+        )
+    if _KEY_FILE.search(secret):
+        raise ValueError("is a key file and no shared secret: keys are fetched from JWKS_URL")
