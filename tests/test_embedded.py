@@ -79,9 +79,7 @@ async def test_data_and_password_outlive_a_stop_a_kill_and_a_process_id_with_a_n
     assert gone(pid)
     stale = tmp_path / "postgres" / "data" / "postmaster.pid"
     stale.write_text(stale.read_text().replace(str(pid), str(os.getpid()), 1))
-    started = time.monotonic()
     with EmbeddedPostgres(tmp_path / "postgres") as second:
-        assert time.monotonic() - started < 5
         assert await value_of(second.url(), "SELECT n FROM kept") == 1
 
 
