@@ -58,6 +58,21 @@ def flood(server: Server, issuer: Issuer, load: Load, seconds: int = 4) -> dict[
     return {"flood_fetches": fetches / seconds, "flood_requests": answered}
 
 
+def workers(load: Load, environment: dict[str, str], port: int, rounds: int) -> dict[str, Any]:
+    """Two workers against one at 64 connections: requests a second, and whether a request costs more processor time."""
+    with (
+        Server(Peer("one", "one worker", TASKWARD.command), port, environment) as one,
+        Server(Peer("two", "two workers", TASKWARD.command), port + 1, environment | {"WORKERS": "2"}) as two,
+    ):
+        for server in (one, two):
+            load.run(server, "list", 64, 1)
+        cells: Cells = list(alternate(load, [one, two], ("list",), 64, 1, rounds))
+    return {
+        "workers": ratio(cells, "two", "one", "list", 64, "rate"),
+        "workers_cpu": ratio(cells, "two", "one", "list", 64, "service_us"),
+    }
+
+
 def starts(environment: dict[str, str], token: str, port: int, rounds: int) -> dict[str, Any]:
     """From the start of the process to the first authenticated answer out of the database: seconds, median."""
     found: dict[str, list[float]] = {}

@@ -132,6 +132,11 @@ def told_extras(extras: dict[str, Any]) -> list[str]:
         + ", ".join(f"{count:,}: {megabytes:.1f} MB" for count, megabytes in extras["memory_tokens"])
         + ".",
     ]
+    lines.append(
+        f"- Two workers against one, lists at 64 connections: {extras['workers']:.2f} × the requests a second and "
+        f"{extras['workers_cpu']:.2f} × the processor time for each. Of the two cores here, PostgreSQL and wrk already "
+        "use the second: the ratio of processor time says that workers share nothing they would wait for."
+    )
     for name, told in stalls.items():
         lines.append(
             f"- Event loop under load, {name} tokens: {told['turns']:,} turns, {told['stalls']} of them over 5 ms of "

@@ -39,8 +39,10 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await send({"type": "lifespan.shutdown.complete"})
         return
     method, parts = scope["method"], scope["path"].split("/")
-    owner, status = parts[2], 200
-    if len(parts) == 5:
+    owner, status = parts[2] if len(parts) > 2 else "", 200
+    if not owner:
+        status, answer = 404, b"{}"
+    elif len(parts) == 5:
         task = UUID(parts[4])
         if method == "GET":
             answer = await one(GET, owner, task)
