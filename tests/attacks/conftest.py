@@ -79,3 +79,7 @@ async def target(databases: Databases, migrated_template: str) -> AsyncIterator[
     finally:
         Key.verifies = verifies  # type: ignore[method-assign]  # as it was
         await databases.drop(url)
+
+
+def pytest_addoption(parser: Any) -> None:
+    parser.addoption("--wycheproof", metavar="FOLDER", help="testvectors_v1 of github.com/C2SP/wycheproof")
