@@ -5,10 +5,10 @@ import tests from "../playwright.config";
 export default defineConfig({
   ...tests,
   testDir: ".",
-  testMatch: "screenshots.ts",
+  testMatch: "**/screenshots.ts",
   globalSetup: "./global-setup.ts",
   outputDir: "../test-results",
-  projects: [],
+  projects: undefined,
   workers: 1,
   fullyParallel: false,
   timeout: 120_000,

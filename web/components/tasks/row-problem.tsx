@@ -10,22 +10,10 @@ interface RowProblemProps {
 }
 
 export function RowProblem({ op, actions }: RowProblemProps) {
-  const { failure, state } = op;
+  const { failure } = op;
   if (failure?.kind === "changed" && op.kind === "edit") return <Conflict op={op} actions={actions} />;
-  if (!failure) {
-    // On its way again right now: the row already says that it is being saved.
-    if (state === "sending") return null;
-    return (
-      <div className={styles.problem}>
-        Not saved yet. It will be, as soon as Taskward answers.
-        <div className={styles.choices}>
-          <button type="button" className="button small" onClick={() => actions.retry(op)}>
-            Retry
-          </button>
-        </div>
-      </div>
-    );
-  }
+  // Waiting its turn is not a problem of this task; the row says so in a word.
+  if (!failure) return null;
   return (
     <div className={styles.problem}>
       <strong>Not saved.</strong> {failure.message} {failure.fields.map(({ message }) => message).join(" ")}

@@ -7,7 +7,7 @@ import type { Show } from "./use-filters";
 
 export function Loading() {
   return (
-    <div className={`card ${styles.list} ${styles.section}`}>
+    <div className={`card ${styles.list}`}>
       <span className="visually-hidden">Loading your tasks</span>
       {["first", "second", "third", "fourth"].map((line) => (
         <div key={line} className={styles.skeleton} aria-hidden="true">

@@ -1,6 +1,7 @@
 "use client";
 /** One task: a real check box, its words, and what can be done with it. */
 import { memo, useLayoutEffect, useRef, useState } from "react";
+import type { Op } from "@/lib/tasks/ops";
 import type { Row } from "@/lib/tasks/view";
 import { Bin, Pencil } from "../icons";
 import { checkId } from "./focus";
@@ -51,9 +52,9 @@ export const TaskRow = memo(
                 <Marked text={task.title} q={q} />
               </p>
               {task.description && <Description text={task.description} q={q} />}
-              <p className={styles.meta}>
-                {saving ? <span>Saving…</span> : <TimeAgo at={task.created_at} />}
-              </p>
+              <div className={styles.meta}>
+                {saving ? <Progress op={stuck} actions={actions} /> : <TimeAgo at={task.created_at} />}
+              </div>
             </div>
             <div className={styles.actions}>
               <button type="button" aria-label={`Edit ${task.title}`} onClick={() => actions.edit(task.id)}>
@@ -78,6 +79,20 @@ export const TaskRow = memo(
     a.rowKey === b.rowKey &&
     a.actions === b.actions,
 );
+
+/** How far a change to this task has come. */
+function Progress({ op, actions }: { op: Op | undefined; actions: TaskActions }) {
+  if (op?.state === "failed") return "Not saved";
+  if (op?.state !== "queued") return "Saving…";
+  return (
+    <>
+      Not saved yet{" "}
+      <button type="button" className={styles.more} onClick={() => actions.retry(op)}>
+        Retry
+      </button>
+    </>
+  );
+}
 
 /** Three lines of it, and the rest when asked for. */
 function Description({ text, q }: { text: string; q: string }) {
