@@ -5,6 +5,11 @@ test("an account is deleted with its tasks, after asking for the password", asyn
   await add(page, "One", "Two");
   await page.getByRole("checkbox", { name: "One" }).check();
   const token = await tokenOf(page);
+  const bare = await page.request.post(`${webUrl()}/api/auth/delete-user`, {
+    headers: { Origin: webUrl() },
+    data: {},
+  });
+  expect(bare.status()).toBe(400);
   await page.getByRole("button", { name: /^Menu of/ }).click();
   await page.getByRole("menuitem", { name: "Account" }).click();
   await page.getByRole("button", { name: "Delete account…" }).click();

@@ -128,6 +128,8 @@ test("somebody comes in through another provider", async ({ page }) => {
   await page.keyboard.press("Escape");
   await add(page, "Find the bug");
   expect(await storedTitles(page)).toContain("Find the bug");
+  await signOut(page);
+  await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
 });
 
 test("hostile and unusual text is shown as text, and too much of it is refused at the field", async ({

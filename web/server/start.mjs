@@ -39,15 +39,6 @@ if (!dev) {
 const { default: next } = await import(
   dev ? "next" : join(dir, "node_modules", "next", "dist", "server", "next.js")
 );
-/** @type {ReturnType<typeof import("next").default>} */
-const app = (next.default ?? next)({ dev, dir, hostname, port, conf });
-// Settings and migrations are looked after in instrumentation.ts, which Next starts without waiting for it.
-const started = new Promise((resolve) => Object.assign(globalThis, { taskwardStarted: resolve }));
-await app.prepare();
-// In development it waits for the first request, so nothing would ever be ready.
-if (!dev) await started;
-const handle = app.getRequestHandler();
-
 const server = createServer((request, response) => {
   request.headers[PEER_HEADER] = peerOf(
     request.socket.remoteAddress,
@@ -60,6 +51,15 @@ const server = createServer((request, response) => {
     response.end();
   });
 });
+/** @type {ReturnType<typeof import("next").default>} */
+const app = (next.default ?? next)({ dev, dir, hostname, port, conf, httpServer: server });
+// Settings and migrations are looked after in instrumentation.ts, which Next starts without waiting for it.
+const started = new Promise((resolve) => Object.assign(globalThis, { taskwardStarted: resolve }));
+await app.prepare();
+// In development it waits for the first request, so nothing would ever be ready.
+if (!dev) await started;
+const handle = app.getRequestHandler();
+
 // Longer than a proxy's own idle time, so that it is never we who hang up on a request under way.
 server.keepAliveTimeout = 75_000;
 server.on("error", (error) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { safeNext, signInPath } from "@/lib/next-path";
 import { contentSecurityPolicy } from "@/lib/server/csp";
 import { Failures } from "@/lib/server/failures";
+import { networkOf } from "@/lib/server/peer";
 import { BadSettings, readSettings } from "@/lib/server/settings";
 import { peerOf, readTrustedProxies } from "@/server/peer.mjs";
 
@@ -94,6 +95,18 @@ describe("whose connection it is", () => {
 
   it("needs addresses to be addresses", () => {
     expect(readTrustedProxies("proxy.example, 10.0.0.0/99").problems).toHaveLength(2);
+  });
+});
+
+describe("one subscriber", () => {
+  it.each([
+    ["203.0.113.9", "203.0.113.9"],
+    ["2001:db8::1", "2001:db8:0:0"],
+    ["2001:0DB8:0000:0000:abcd::", "2001:db8:0:0"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
+    ["::1", "0:0:0:0"],
+  ])("of %s is %s", (address, network) => {
+    expect(networkOf(address)).toBe(network);
   });
 });
 

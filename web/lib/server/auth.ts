@@ -1,6 +1,6 @@
 /** Better Auth as Taskward runs it. */
 import { betterAuth } from "better-auth";
-import { APIError } from "better-auth/api";
+import { APIError, createAuthMiddleware, getSessionFromCtx } from "better-auth/api";
 import { genericOAuth, type JwtOptions, jwt } from "better-auth/plugins";
 import { PostgresDialect } from "kysely";
 import { pool, SCHEMA } from "./database";
@@ -41,11 +41,22 @@ function providers({ google, github, oidc }: Settings) {
             scopes: ["openid", "email", "profile"],
             // An unreachable provider must not become one whose ID tokens are believed unverified.
             requireIdTokenVerification: true,
+            // Signing out here is not signing out there.
+            disableProviderLogout: true,
           },
         ]
       : [],
   };
 }
+
+/** Better Auth lets a session of today do without the password; somebody at an unlocked screen must not. */
+const askForPassword = createAuthMiddleware(async (ctx) => {
+  if (ctx.path !== "/delete-user" || ctx.body?.password) return;
+  const session = await getSessionFromCtx(ctx);
+  const account = session && (await ctx.context.internalAdapter.findCredentialAccount(session.user.id));
+  if (account)
+    throw new APIError("BAD_REQUEST", { code: "INVALID_PASSWORD", message: "The password is required" });
+});
 
 export function options(from: Settings) {
   const { social, generic } = providers(from);
@@ -78,6 +89,7 @@ export function options(from: Settings) {
         },
       },
     },
+    hooks: { before: askForPassword },
     rateLimit: {
       enabled: true,
       customRules: {

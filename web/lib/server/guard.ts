@@ -1,6 +1,6 @@
 /** Stands before the endpoints that check a password: five failures a minute for an address, then a wait. */
 import { Failures } from "./failures";
-import { PEER_HEADER } from "./peer";
+import { networkOf, PEER_HEADER } from "./peer";
 
 const LIMIT = 5;
 const WINDOW_MS = 60_000;
@@ -32,7 +32,7 @@ export async function guarded(
   const { pathname } = new URL(request.url);
   const wrong = CHECKS.get(pathname.replace(/\/+$/, ""));
   if (!wrong) return answer(request);
-  const key = `${request.headers.get(PEER_HEADER) ?? "unknown"} ${pathname}`;
+  const key = `${networkOf(request.headers.get(PEER_HEADER) ?? "unknown")} ${pathname}`;
   const verdict = failures().take(key);
   if (!verdict.allowed) return tooMany(verdict.retryAfter);
   let failed = false;

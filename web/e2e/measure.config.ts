@@ -1,0 +1,5 @@
+/** `npm run measure`: the figures, not the tests. */
+import { defineConfig } from "@playwright/test";
+import pictures from "./screenshots.config";
+
+export default defineConfig({ ...pictures, testMatch: "**/measure.ts", timeout: 240_000 });
