@@ -77,6 +77,7 @@ class Live:
     def __init__(self, config: pytest.Config) -> None:
         self.base_url = str(config.getoption("--base-url")).rstrip("/")
         self.tokens = [config.getoption("--token"), config.getoption("--other-token")]
+        self.found: dict[str, set[str]] = {}  # by token: the tasks that were there before
         self.trusted = ssl.create_default_context()  # one for all clients: making one costs more than a request
         if not self.tokens[0]:
             raise pytest.UsageError("--base-url needs --token: a fresh token of one person")
@@ -184,12 +185,13 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 async def _restored(front: Front, person: Person, stack: AsyncExitStack) -> Person:
     """The person, whose own tasks a live server keeps: what a test adds is taken away after it."""
     await stack.enter_async_context(person)
-    if front.live:
-        before = {task["id"] for task in (await person.everything())[0]}
+    if isinstance(front, Live):
+        if person.token not in front.found:
+            front.found[person.token] = {task["id"] for task in (await person.everything())[0]}
 
         async def restore() -> None:
             for task in (await person.everything())[0]:
-                if task["id"] not in before:
+                if task["id"] not in front.found[person.token]:
                     await person.delete(f"/api/me/tasks/{task['id']}")
 
         stack.push_async_callback(restore)

@@ -1040,6 +1040,7 @@ BAD_QUERIES = {
         for value in ("", "made-up", "AAAA", "a" * 5000, "\0", "🦊", "e30=", "bnVsbA", NOWHERE, "0", "../..")
     },
     "a NUL in q": ("q", "a\0b"),
+    "a q of 201": ("q", "x" * 201),
 }
 
 
@@ -1311,6 +1312,19 @@ async def test_a_change_to_a_task_that_changed_meanwhile_is_412(
     async with unchanged(me):
         for tag in (stale, '"made-up"', f'{stale}, "b"', f"W/{stale.removeprefix('W/')}", ""):
             response = await me.request(method, address + suffix, json=body, headers={"if-match": tag})
+            problem(response, 412, "precondition_failed")
+
+
+@pytest.mark.parametrize(("method", "suffix", "body"), CHANGES)
+async def test_if_match_compares_strongly(
+    me: Person, unchanged: Unchanged, method: str, suffix: str, body: Any
+) -> None:
+    task = await create(me)
+    address = f"{TASKS}/{task['id']}"
+    tag = (await me.get(address)).headers["etag"]
+    async with unchanged(me):
+        for weak in (f"W/{tag}", tag.strip('"'), tag.upper().replace("T", " "), f"{tag[:-2]}"):  # RFC 9110, 13.1.1
+            response = await me.request(method, address + suffix, json=body, headers={"if-match": weak})
             problem(response, 412, "precondition_failed")
 
 
