@@ -32,12 +32,23 @@ def add(a: Point, b: Point) -> Point:
 
 
 def times(n: int, a: Point) -> Point:
-    result = NEUTRAL
+    """n times the point, in extended coordinates (RFC 8032 §5.1.4): one inversion instead of hundreds."""
+    result, power = (0, 1, 1, 0), (a[0], a[1], 1, a[0] * a[1] % P)
     while n:
         if n & 1:
-            result = add(result, a)
-        a, n = add(a, a), n >> 1
-    return result
+            result = _sum(result, power)
+        power, n = _sum(power, power), n >> 1
+    inverse = pow(result[2], P - 2, P)
+    return result[0] * inverse % P, result[1] * inverse % P
+
+
+def _sum(p: tuple[int, int, int, int], q: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    a = (p[1] - p[0]) * (q[1] - q[0]) % P
+    b = (p[1] + p[0]) * (q[1] + q[0]) % P
+    c = 2 * p[3] * q[3] * D % P
+    d = 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
 
 
 def encode(a: Point) -> bytes:
@@ -69,10 +80,6 @@ BASE = _base()
 TORSION = _order_8()
 SMALL = [times(n, TORSION) for n in range(8)]
 """All eight points of small order."""
-
-
-def messages() -> itertools.count[int]:
-    return itertools.count()
 
 
 def signature(r: bytes, s: int) -> bytes:
