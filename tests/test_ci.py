@@ -1,0 +1,31 @@
+"""CI does what anybody can do at home, with parts that cannot change under it."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+RUN = ROOT / ".ci/run"
+
+
+def test_the_workflow_adds_nothing_to_the_script() -> None:
+    steps = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+    assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
+    for used in (step["uses"] for step in steps if "uses" in step):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+\.\d+\.\d+", used), f"{used} is not pinned by its full version"
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+
+
+def test_the_script_is_the_two_commands_of_the_makefile() -> None:
+    assert os.access(RUN, os.X_OK)
+    assert re.findall(r"^\s*make .*", RUN.read_text(), flags=re.MULTILINE) == ["make check", "make test"]
+
+
+def test_the_oldest_python_that_is_promised_is_tested() -> None:
+    promised = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert promised
+    assert promised[1] in WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"]
