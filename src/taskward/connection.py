@@ -89,8 +89,8 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         # Trailer fields follow a body, and would be taken for header fields that no proxy has seen (RFC 9110 §6.5.1).
         self.headers = []
-        if self.expect_100_continue or self.parser.should_upgrade():
-            # After either, what comes next on this connection might be a body, another protocol, or a request.
+        if self.expect_100_continue or self.parser.should_upgrade() or "leaving" in self.app_state:
+            # After the first two, what comes next on this connection might be a body, another protocol, or a request.
             self.cycle.keep_alive = False
 
     def _check_head(self) -> None:

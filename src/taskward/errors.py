@@ -14,6 +14,7 @@
     ├── UnsupportedMediaType  415 unsupported_media_type
     ├── Invalid               422 validation_error      validation_error, every bad field in ``errors``
     ├── HeadTooLarge          431 header_fields_too_large
+    ├── Leaving               503 unavailable           shutting_down, from readiness alone
     └── DatabaseUnavailable   503 unavailable           database_unavailable
     AuthError (taskward.auth) 400, 401, 429, 503        rendered here like the rest
 """
@@ -108,6 +109,14 @@ class Invalid(Problem):
 class HeadTooLarge(Problem):
     status, error_type, code = 431, "header_fields_too_large", "header_fields_too_large"
     detail = "A request has at most 100 header fields and 64 KiB of them"
+
+
+class Leaving(Problem):
+    status, error_type, code = 503, "unavailable", "shutting_down"
+    detail = "This process is about to end; others serve"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
 
 
 class DatabaseUnavailable(Problem):

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from taskward.auth import JwksSource
 from taskward.auth.source import KeySource
 from taskward.db import Database, Statement
-from taskward.errors import DatabaseUnavailable
+from taskward.errors import DatabaseUnavailable, Leaving
 
 _REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
 NOT_MIGRATED = "The database is not migrated: run taskward migrate"
@@ -51,6 +51,8 @@ class Readiness:
         self._answer: asyncio.Task[DatabaseUnavailable | None] | None = None
 
     async def ready(self, request: Request) -> Response:
+        if request.scope.get("state", {}).get("leaving"):  # serve.py says so
+            raise Leaving
         moment = self._now()
         if self._answer is None or (self._answer.done() and moment - self._asked_at >= 1):
             self._asked_at = moment

@@ -12,7 +12,7 @@ import tempfile
 import structlog
 import uvicorn
 from prometheus_client import CollectorRegistry, start_http_server
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import multiprocess
 
 from taskward import health, log
 from taskward.config import Settings
@@ -24,6 +24,9 @@ from taskward.tasks.models import REVISION
 
 NOT_MIGRATED = 3
 GRACE_SECONDS = 20
+LEAVING_SECONDS = 3.0
+"""How long proxies have to notice that this process leaves; less when nobody comes any more."""
+QUIET_SECONDS = 0.3
 BACKLOG = 2048
 
 
@@ -76,15 +79,47 @@ def _run(settings: Settings, listeners: list[socket.socket]) -> int:
         timeout_keep_alive=75,  # longer than proxies keep theirs (60 s): else one would close what the other just uses
     )
     if settings.workers > 1:
+        multiprocess.Process = _Process  # type: ignore[misc]  # uvicorn has no other way to say which
         workers = _Workers(config, listeners)
         workers.run()
         return int(any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in workers.processes))
-    server = uvicorn.Server(config)
+    server = _Server(config)
     server.run(listeners)
     return 0 if server.started else 1
 
 
-class _Workers(Multiprocess):
+class _Server(uvicorn.Server):
+    """One that says that it leaves before it does.
+
+    To close at once fails whoever is just connecting, or just using a connection kept open. So for a while requests
+    are answered as before, each as the last one of its connection, and readiness tells proxies to go elsewhere.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if signal.SIGINT not in self._captured_signals:  # whoever presses Ctrl-C has no proxy and no time
+            self.lifespan.state["leaving"] = True
+            await self._until_quiet()
+        await super().shutdown(sockets)
+
+    async def _until_quiet(self) -> None:
+        state, now = self.server_state, asyncio.get_running_loop().time
+        started = quiet = now()
+        answered = state.total_requests
+        while now() - started < LEAVING_SECONDS and now() - quiet < QUIET_SECONDS and not self.force_exit:
+            await asyncio.sleep(0.05)
+            if state.connections or state.total_requests != answered:
+                quiet, answered = now(), state.total_requests
+
+
+class _Process(multiprocess.Process):
+    @property
+    def server(self) -> uvicorn.Server:
+        if self._server is None:
+            self._server = _Server(self.config)
+        return self._server
+
+
+class _Workers(multiprocess.Multiprocess):
     """Who comes while the workers finish is turned away at once, instead of waiting for nobody."""
 
     def terminate_all(self) -> None:
