@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import string
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from taskward import app as composition
 from taskward.app import create_app
 from taskward.auth import Reason
-from taskward.metrics import Metrics
+from taskward.metrics import AllWorkers, Metrics
 from tests.conftest import connection
 from tests.support.application import settings_for
 from tests.support.issuer import Answer, Issuer, SigningKey
-from tests.support.process import free_port
+from tests.support.process import ROOT, free_port
 from tests.support.routes import routes_of
-from tests.support.service import Service, eventually, serving
+from tests.support.service import eventually, serving
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"}
 Numbers = dict[tuple[str, ...], float]
@@ -207,20 +208,12 @@ async def scraped(port: int) -> list[Metric]:
     return list(text_string_to_metric_families(answer.text))
 
 
-def started(service: Service) -> list[int]:
-    return [
-        int(line.split("[")[1].split("]")[0])
-        for line in service.said().splitlines()
-        if "Started server process" in line
-    ]
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_they_are_served_on_their_port_for_all_workers_and_never_on_the_public_one(
     issuer: Issuer, database_url: str, tmp_path: Path, workers: int
 ) -> None:
     port = free_port()
-    settings = {"METRICS_PORT": str(port), "WORKERS": str(workers), "LOG_LEVEL": "info"}
+    settings = {"METRICS_PORT": str(port), "WORKERS": str(workers)}
     async with (
         issuer.serve() as jwks_url,
         serving(issuer, jwks_url, database_url, tmp_path, **settings) as service,
@@ -239,29 +232,46 @@ async def test_they_are_served_on_their_port_for_all_workers_and_never_on_the_pu
             answer = await alice.get(path)
             assert answer.status_code == 404
             assert "taskward_request_seconds" not in answer.text
-        if workers == 2:
-            await one_dies(service, port, alice)
 
 
-async def one_dies(service: Service, port: int, alice: httpx.AsyncClient) -> None:
-    """Counters outlive a worker, gauges do not: they would be added to its successor's for ever."""
+WORKER = """
+import sys
+from taskward.metrics import Metrics
+metrics = Metrics()
+metrics.answered("GET", "/healthz", 200, 0.001)
+metrics.state(60.0, 5, 3)
+print("written", flush=True)
+sys.stdin.read()
+"""
 
-    async def everybody() -> bool:
-        return len(started(service)) >= 2
 
-    await eventually(everybody)
-    before = numbers(await scraped(port), "taskward_request_seconds_count", "method", "route", "status")
-    for victim in started(service):
-        os.kill(victim, signal.SIGKILL)
+def test_what_a_worker_counted_outlives_it_and_its_gauges_do_not(tmp_path: Path) -> None:
+    """They would be added to its successor's for ever."""
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    pipe = subprocess.PIPE
+    workers = [
+        subprocess.Popen([sys.executable, "-c", WORKER], env=env, cwd=tmp_path, stdin=pipe, stdout=pipe)
+        for _ in range(2)
+    ]
+    families = AllWorkers(CollectorRegistry(), str(tmp_path))
 
-    async def replaced() -> bool:
-        return len(started(service)) == 4
+    def seen() -> tuple[float, Numbers, Numbers]:
+        found = list(families.collect())
+        counts = numbers(found, "taskward_request_seconds_count", "method", "route", "status")
+        age = numbers(found, "taskward_jwks_age_seconds")
+        return counts["GET", "/healthz", "200"], numbers(found, "taskward_database_connections", "state"), age
 
-    await eventually(replaced)
-    found = await scraped(port)
-    after = numbers(found, "taskward_request_seconds_count", "method", "route", "status")
-    assert after["GET", "/api/{user_id}/tasks", "200"] == before["GET", "/api/{user_id}/tasks", "200"]
-    assert numbers(found, "taskward_database_connections", "state").get(("open",), 0) == 0
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == b"written\n"
+        assert seen() == (2, {("open",): 10, ("idle",): 6}, {(): 60})
+        workers[0].communicate()
+        assert seen() == (2, {("open",): 5, ("idle",): 3}, {(): 60})
+    finally:
+        for worker in workers:
+            worker.communicate()
+    assert seen() == (2, {}, {})
 
 
 async def test_they_are_off_unless_asked_for(client: httpx.AsyncClient) -> None:
