@@ -25,6 +25,11 @@ def verify(token: str, verifier: TokenVerifier = VERIFIER, now: float = NOW) -> 
     return verifier.verify(parse(token), KEY, now)
 
 
+def shown(value: object) -> str:
+    """A test id that is the same in every run."""
+    return "absent" if value is ABSENT else repr(value)
+
+
 def refused(token: str, reason: Reason | None = None, verifier: TokenVerifier = VERIFIER, now: float = NOW) -> None:
     with pytest.raises(InvalidToken) as refusal:
         verify(token, verifier, now)
@@ -319,13 +324,13 @@ def test_keys_a_token_brings_along_are_never_used() -> None:
 JSON_TYPES: list[Any] = [None, True, False, 0, 1, -1, 1.5, "", "x", [], ["x"], {}, {"x": 1}, [None], [[]]]
 
 
-@pytest.mark.parametrize("sub", [ABSENT, *(v for v in JSON_TYPES if not (isinstance(v, str) and v))], ids=repr)
+@pytest.mark.parametrize("sub", [ABSENT, *(v for v in JSON_TYPES if not (isinstance(v, str) and v))], ids=shown)
 def test_a_sub_of_the_wrong_type_is_refused(sub: Any) -> None:
     refused(issuer.token(sub=sub), Reason.SUBJECT)
 
 
 @pytest.mark.parametrize(
-    "sub", ["", "x" * 256, "a\0b", "a\nb", "\x7f", "a\x85b", "\x1b[31m", "a\ud800b", "\udfff", "\x00"], ids=repr
+    "sub", ["", "x" * 256, "a\0b", "a\nb", "\x7f", "a\x85b", "\x1b[31m", "a\ud800b", "\udfff", "\x00"], ids=shown
 )
 def test_a_sub_with_control_characters_or_of_the_wrong_length_is_refused(sub: str) -> None:
     header, claims = issuer.header(), {**issuer.claims(), "sub": sub}
@@ -347,7 +352,7 @@ def test_a_sub_of_1_to_255_characters_is_accepted_as_it_is(sub: str) -> None:
         issuer.url + "/api/auth", issuer.url + "\0", " " + issuer.url, [issuer.url], {issuer.url: 1},
         issuer.url.replace("i", "ı"), issuer.url + ":443", issuer.url.replace("e", "е"),
     ],
-    ids=repr,
+    ids=shown,
 )  # fmt: skip
 def test_an_iss_that_is_not_exactly_ours_is_refused(iss: Any) -> None:
     refused(issuer.token("alice", iss=iss), Reason.ISSUER)
@@ -360,13 +365,13 @@ AUD = issuer.audience
     "aud",
     [ABSENT, *JSON_TYPES, AUD + "/", AUD[:-1], AUD.upper(), [AUD + "/"], [AUD, 5], [AUD, None], [5, AUD], [[AUD]],
      {AUD: 1}, f"{AUD} {AUD}", f"{AUD},https://x", ["https://other.example"], AUD + "\0", [AUD, ["x"]], [AUD, {}]],
-    ids=repr,
+    ids=shown,
 )  # fmt: skip
 def test_an_aud_that_does_not_hold_ours_or_holds_anything_but_strings_is_refused(aud: Any) -> None:
     refused(issuer.token("alice", aud=aud), Reason.AUDIENCE)
 
 
-@pytest.mark.parametrize("aud", [AUD, [AUD], ["https://other.example", AUD], [AUD, AUD], [AUD, ""]], ids=repr)
+@pytest.mark.parametrize("aud", [AUD, [AUD], ["https://other.example", AUD], [AUD, AUD], [AUD, ""]], ids=shown)
 def test_an_aud_that_holds_ours_is_accepted(aud: Any) -> None:
     assert verify(issuer.token("alice", aud=aud)).subject == "alice"
 
@@ -396,7 +401,7 @@ def test_several_issuers_and_audiences_are_each_accepted() -> None:
         1e300,
         -1e300,
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_a_time_that_is_no_ordinary_number_is_refused(name: str, value: Any) -> None:
     refused(issuer.token("alice", **{name: value}), Reason.CLAIMS)
@@ -451,7 +456,7 @@ def test_a_token_made_to_last_longer_than_allowed_is_refused() -> None:
     refused(issuer.token("alice", iat=-1e14, exp=NOW + 10), Reason.LIFETIME)
 
 
-@pytest.mark.parametrize("cnf", [None, {}, {"jkt": "x"}, {"x5t#S256": "x"}, "x", False, []], ids=repr)
+@pytest.mark.parametrize("cnf", [None, {}, {"jkt": "x"}, {"x5t#S256": "x"}, "x", False, []], ids=shown)
 def test_a_token_bound_to_its_senders_key_is_no_bearer_token(cnf: Any) -> None:
     refused(issuer.token("alice", cnf=cnf), Reason.CONFIRMATION)
 
