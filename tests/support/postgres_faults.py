@@ -100,6 +100,8 @@ server_login_retry = 0
     for path in (folder, folder / "users.txt", folder / "pgbouncer.ini"):
         path.chmod(0o755)
     log = folder / "pgbouncer.log"
-    with program(["pgbouncer", str(folder / "pgbouncer.ini")], log, {}) as process:
+    command = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")  # Debian's place for it
+    assert command, "PgBouncer is not installed"
+    with program([command, str(folder / "pgbouncer.ini")], log, {}) as process:
         until(lambda: "process up" in log.read_text(), process, log)
         yield server.url().replace(f":{server.port}/", f":{port}/")
