@@ -158,6 +158,36 @@ def test_a_key_that_is_not_fit_is_left_out_with_a_reason_and_spoils_nothing(name
             KeySet.parse(document(BAD[name]))
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a symmetric key", "symmetric"),
+        ("a private Ed25519 key", "private"),
+        ("an RSA key with a prime", "private"),
+        ("RSA of 1024 bits", "2048 to 8192"),
+        ("RSA of 2047 bits", "2048 to 8192"),
+        ("RSA of 8193 bits", "2048 to 8192"),
+        ("RSA of 16384 bits", "2048 to 8192"),
+        ("RSA with an even n", "no modulus"),
+        ("RSA with e of 1", "exponent"),
+        ("RSA with an even e", "exponent"),
+        ("RSA with e of 0", "exponent"),
+        ("use=enc", "use"),
+        ("key_ops without verify", "key_ops"),
+        ("RSA that says HS256", "alg"),
+        ("secp256k1", "curve"),
+        ("P-256 off its curve", "key material"),
+        ("no kid", "kid"),
+        ("a key that is null", "object"),
+    ],
+)
+def test_it_is_this_package_that_finds_it_unfit_whatever_the_library_underneath_would_say(
+    name: str, reason: str
+) -> None:
+    with pytest.raises(UnusableKey, match=reason):
+        read_key(BAD[name])
+
+
 @pytest.mark.parametrize("operations", [["verify"], ["sign", "verify"], ["verify", "verify"]])
 def test_a_key_whose_use_and_operations_fit_is_taken(operations: list[str]) -> None:
     assert read_key({**GOOD.jwk(), "use": "sig", "key_ops": operations}).kid == GOOD.kid
