@@ -21,13 +21,14 @@ def main() -> int:
         "--quick", action="store_true", help="under a minute: the goals against Fastify, nothing written"
     )
     parser.add_argument("--scale", action="store_true", help="10,000,000 tasks, and a million tokens: ten minutes more")
+    parser.add_argument("--rounds", type=int, default=5, help="how often the servers take turns at 16 connections (5)")
     options = parser.parse_args()
     ground.prepare()
     started = time.monotonic()
     if options.scale:
         report.keep("scale", scale.run(PORT))
     else:
-        cells, found = run(quick=options.quick)
+        cells, found = run(quick=options.quick, rounds=options.rounds)
         report.show(cells, found)
         if not options.quick:
             report.keep("peers", {"cells": [vars(cell) for cell in cells], "extras": found})
@@ -37,7 +38,7 @@ def main() -> int:
     return 0
 
 
-def run(*, quick: bool) -> tuple[Cells, dict[str, Any]]:
+def run(*, quick: bool, rounds: int) -> tuple[Cells, dict[str, Any]]:
     """Every figure of one run; quick leaves out all but what the goals against Fastify and FastAPI need."""
     issuer = Issuer()
     cells: Cells = []
@@ -55,8 +56,8 @@ def run(*, quick: bool) -> tuple[Cells, dict[str, Any]]:
             for cell in alternate(load, running, ("get", "list", "post", "mixed"), 16, 1, 2):
                 cells.append(cell)
             return cells, {}
-        for connections, seconds, rounds in ((16, 1, 5), (1, 1, 2), (64, 1, 2)):
-            for cell in alternate(load, running, OPERATIONS, connections, seconds, rounds):
+        for connections, turns in ((16, rounds), (1, max(1, rounds // 2)), (64, max(1, rounds // 2))):
+            for cell in alternate(load, running, OPERATIONS, connections, 1, turns):
                 cells.append(cell)
                 report.tick(cell)
         found: dict[str, Any] = {}
