@@ -1,7 +1,10 @@
 "use client";
+import { lazy, Suspense } from "react";
 import styles from "./header.module.css";
 import { Mark } from "./icons";
-import { UserMenu } from "./user-menu";
+
+// The menu's machinery wakes up by itself, after the field that people came for.
+const UserMenu = lazy(async () => ({ default: (await import("./user-menu")).UserMenu }));
 
 export function Header({ name, email }: { name: string; email: string }) {
   return (
@@ -11,7 +14,9 @@ export function Header({ name, email }: { name: string; email: string }) {
           <Mark size={26} />
           Taskward
         </a>
-        <UserMenu name={name} email={email} />
+        <Suspense>
+          <UserMenu name={name} email={email} />
+        </Suspense>
       </div>
     </header>
   );

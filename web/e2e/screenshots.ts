@@ -80,7 +80,7 @@ test("screenshots", async ({ page, context, browser }) => {
   await page.getByRole("textbox", { name: "Title" }).fill("Write note G, with the table");
   await page.keyboard.press("Enter");
   await expect(page.getByText("This task was changed somewhere else")).toBeVisible();
-  await page.setViewportSize({ ...WIDE, height: 1000 });
+  await page.setViewportSize({ ...WIDE, height: 1120 });
   await shoot(page, "conflict");
   await page.setViewportSize(WIDE);
   await page.getByRole("button", { name: "Use the one there" }).click();
@@ -97,6 +97,7 @@ test("screenshots", async ({ page, context, browser }) => {
   await expect(page.getByText("No tasks match")).toBeVisible();
   await shoot(page, "nothing-found");
   await page.getByRole("searchbox").fill("");
+  await expect(row(page, "Water the plants")).toBeVisible();
 
   await context.setOffline(true);
   await composer(page).fill("Send the proofs to Taylor");

@@ -1,12 +1,11 @@
 "use client";
 /** The tasks page, put together. */
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { announce } from "@/lib/announce";
 import type { Task } from "@/lib/api/tasks";
 import { ConnectionBar } from "../connection-bar";
 import { useDesk } from "../desk-provider";
 import { FocusKeeper } from "../focus-keeper";
-import { ShortcutsDialog } from "../shortcuts-dialog";
 import { Composer } from "./composer";
 import { focusHome, focusSearch, neighbour } from "./focus";
 import styles from "./list.module.css";
@@ -19,6 +18,11 @@ import { useShortcuts } from "./use-shortcuts";
 import { useTaskActions } from "./use-task-actions";
 import { type TaskLists, useTaskLists } from "./use-task-lists";
 
+// Loaded when somebody asks for it.
+const ShortcutsDialog = lazy(async () => ({
+  default: (await import("../shortcuts-dialog")).ShortcutsDialog,
+}));
+
 /** `search` is the query of the address as the server saw it. */
 export function TaskPage({ search }: { search: string }) {
   const desk = useDesk();
@@ -26,6 +30,7 @@ export function TaskPage({ search }: { search: string }) {
   const lists = useTaskLists({ show, q });
   const { editing, actions } = useTaskActions();
   const [help, setHelp] = useState(false);
+  const [asked, setAsked] = useState(false);
   const { rows, counts, state, problem } = lists;
   const shown = [...(show === "done" ? [] : rows.open), ...(show === "open" ? [] : rows.done)];
 
@@ -64,7 +69,10 @@ export function TaskPage({ search }: { search: string }) {
       if (!desk.undoLatest()) announce("Nothing to undo");
     },
     "/": focusSearch,
-    "?": () => setHelp(true),
+    "?": () => {
+      setAsked(true);
+      setHelp(true);
+    },
   });
 
   const nothing = shown.length === 0;
@@ -124,7 +132,7 @@ export function TaskPage({ search }: { search: string }) {
           />
         </section>
       )}
-      <ShortcutsDialog open={help} onOpenChange={setHelp} />
+      <Suspense>{asked && <ShortcutsDialog open={help} onOpenChange={setHelp} />}</Suspense>
     </>
   );
 }

@@ -69,10 +69,13 @@ function Search({ q, onQuery }: { q: string; onQuery: (q: string) => void }) {
   useEffect(() => {
     const wanted = typed.trim();
     if (wanted === said.current) return;
-    const timer = setTimeout(() => {
-      said.current = wanted;
-      onQuery(wanted);
-    }, SETTLE_MS);
+    const timer = setTimeout(
+      () => {
+        said.current = wanted;
+        onQuery(wanted);
+      },
+      wanted ? SETTLE_MS : 0,
+    );
     return () => clearTimeout(timer);
   }, [typed, onQuery]);
 
