@@ -1,0 +1,61 @@
+"""What mutation testing found nobody looking at, between the gate and the rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Person
+
+TASKS = "/api/me/tasks"
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("application/json", 200),
+        ("application/*", 200),
+        ("text/html, application/json;q=0.001", 200),
+        ("application/json;q=0", 406),
+        ("application/json; q = 0.0", 406),
+        ("application/json;q=0.00", 406),
+        ("application/json;q=0.000", 406),
+        ("application/*;q=0, application/json", 200),
+        ("application/json, application/*;q=0", 200),
+        ("application/json;q=0, application/*", 406),
+        ("text/html", 406),
+        ("xx/xx", 406),
+    ],
+)
+async def test_the_most_specific_range_of_accept_decides(alice: Person, accept: str, status: int) -> None:
+    answer = await alice.get(TASKS, headers={"accept": accept})
+    assert answer.status_code == status
+
+
+async def test_a_repeat_after_a_change_answers_the_task_as_it_is_now(alice: Person) -> None:
+    key = {"idempotency-key": "k"}
+    first = (await alice.post(TASKS, json={"title": "once"}, headers=key)).json()
+    changed = (await alice.patch(f"{TASKS}/{first['id']}", json={"title": "later"})).json()
+    again = await alice.post(TASKS, json={"title": "once"}, headers=key)
+    assert (again.status_code, again.json()) == (200, changed)
+
+
+async def test_a_repeat_after_a_deletion_answers_what_was_answered_first_and_creates_nothing(alice: Person) -> None:
+    key, body = {"idempotency-key": "k"}, {"title": "once", "description": "and gone", "completed": True}
+    first = (await alice.post(TASKS, json=body, headers=key)).json()
+    assert (await alice.delete(f"{TASKS}/{first['id']}")).status_code == 204
+    again = await alice.post(TASKS, json=body, headers=key)
+    assert (again.status_code, again.json()) == (200, first)
+    assert (await alice.get(TASKS)).json()["items"] == []
+
+
+async def test_a_key_used_for_other_content_is_named_and_changes_nothing(alice: Person) -> None:
+    key = {"idempotency-key": "k"}
+    first = (await alice.post(TASKS, json={"title": "once"}, headers=key)).json()
+    other = await alice.post(TASKS, json={"title": "twice"}, headers=key)
+    assert other.status_code == 422
+    [error] = other.json()["errors"]
+    assert error == {
+        "field": "Idempotency-Key",
+        "message": "was used within the last 24 hours for a task with other content",
+    }
+    assert (await alice.get(TASKS)).json()["items"] == [first]
