@@ -475,6 +475,7 @@ async def test_an_etag_that_cannot_be_sent_back_does_not_end_refreshing(etag: st
         for _ in range(20):
             await w.clock.advance(240)
             assert w.source.fresh
+        assert "failed" not in {outcome for outcome, _ in w.events.fetches}, "it was sent back all the same"
         await w.source.close()
 
 
