@@ -22,11 +22,12 @@ def main() -> int:
     )
     parser.add_argument("--scale", action="store_true", help="10,000,000 tasks, and a million tokens: ten minutes more")
     parser.add_argument("--rounds", type=int, default=5, help="how often the servers take turns at 16 connections (5)")
+    parser.add_argument("--tokens", type=int, default=1_000_000, help="distinct tokens that --scale verifies, or 0")
     options = parser.parse_args()
     ground.prepare()
     started = time.monotonic()
     if options.scale:
-        report.keep("scale", scale.run(PORT))
+        report.keep("scale", scale.run(PORT + 100, options.tokens))
     else:
         cells, found = run(quick=options.quick, rounds=options.rounds)
         report.show(cells, found)
@@ -61,6 +62,7 @@ def run(*, quick: bool, rounds: int) -> tuple[Cells, dict[str, Any]]:
                 cells.append(cell)
                 report.tick(cell)
         found: dict[str, Any] = {}
+        report.keep("peers", {"cells": [vars(cell) for cell in cells], "extras": found})
         by_name = {server.peer.name: server for server in running}
         found["memory"] = {name: server.memory() for name, server in by_name.items()}
         found["memory_loaded"] = found["memory"]["taskward"]

@@ -76,7 +76,7 @@ class Server:
         started = time.perf_counter()
         self._process = subprocess.Popen(command, cwd=HERE, env=self._environment)
         while not self._answers():
-            if self._process.poll() is not None or time.perf_counter() - started > 30:
+            if self._process.poll() is not None or time.perf_counter() - started > 60:
                 self.__exit__()
                 raise RuntimeError(f"{self.peer.label} did not start: {' '.join(command)}")
             time.sleep(0.002)
