@@ -106,6 +106,11 @@ test("pages behind sign-in send on whoever is not, and back afterwards", async (
   await expect(page).toHaveURL(`${webUrl()}/tasks`);
 });
 
+test("whoever opens it by its number is led to its name", async ({ page }) => {
+  await page.goto(`${webUrl().replace("localhost", "127.0.0.1")}/tasks?show=open`);
+  await expect(page).toHaveURL(new RegExp(`^${webUrl()}/sign-in`));
+});
+
 test("a wrong password and an unknown e-mail read the same", async ({ page }) => {
   const person = await signUp(page);
   await signOut(page);

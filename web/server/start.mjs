@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PEER_HEADER, peerOf, readTrustedProxies } from "./peer.mjs";
+import { betterSpelling } from "./spelling.mjs";
 
 const dev = process.argv.includes("--dev");
 process.env.NEXT_TELEMETRY_DISABLED = "1";
@@ -40,6 +41,11 @@ const { default: next } = await import(
   dev ? "next" : join(dir, "node_modules", "next", "dist", "server", "next.js")
 );
 const server = createServer((request, response) => {
+  const better = betterSpelling(process.env.BETTER_AUTH_URL, request.headers.host, request.url);
+  if (better) {
+    response.writeHead(307, { Location: better }).end();
+    return;
+  }
   request.headers[PEER_HEADER] = peerOf(
     request.socket.remoteAddress,
     request.headers["x-forwarded-for"],

@@ -5,6 +5,7 @@ import { Failures } from "@/lib/server/failures";
 import { networkOf } from "@/lib/server/peer";
 import { BadSettings, readSettings } from "@/lib/server/settings";
 import { peerOf, readTrustedProxies } from "@/server/peer.mjs";
+import { betterSpelling } from "@/server/spelling.mjs";
 
 const GOOD = {
   DATABASE_URL: "postgresql://u:hunter2@localhost/taskward",
@@ -95,6 +96,23 @@ describe("whose connection it is", () => {
 
   it("needs addresses to be addresses", () => {
     expect(readTrustedProxies("proxy.example, 10.0.0.0/99").problems).toHaveLength(2);
+  });
+});
+
+describe("another spelling of the address", () => {
+  const ours = "http://localhost:3000";
+  it.each([
+    ["127.0.0.1:3000", "/tasks?q=a", "http://localhost:3000/tasks?q=a"],
+    ["[::1]:3000", "/", "http://localhost:3000/"],
+    ["localhost:3000", "/tasks", undefined],
+    ["127.0.0.1:3000", "/api/auth/jwks", undefined],
+    ["127.0.0.1:3000", "/healthz", undefined],
+    ["127.0.0.1:9999", "/tasks", undefined],
+    ["evil.example:3000", "/tasks", undefined],
+    ["127.0.0.1:3000", "//evil.example", "http://localhost:3000//evil.example"],
+    [undefined, "/tasks", undefined],
+  ])("%s%s leads to %s", (host, path, wanted) => {
+    expect(betterSpelling(ours, host, path)).toBe(wanted);
   });
 });
 

@@ -108,7 +108,16 @@ export function options(from: Settings) {
     },
     telemetry: { enabled: false },
     logger: { level: "error" as const },
-    onAPIError: { errorURL: "/sign-in" },
+    onAPIError: {
+      errorURL: "/sign-in",
+      // A line each: in an outage they come by the second.
+      onError: (error: unknown) => {
+        if (error instanceof APIError && error.statusCode < 500) return;
+        console.error(
+          `taskward web: Better Auth: ${error instanceof Error ? error.message : "unknown error"}`,
+        );
+      },
+    },
     plugins: [jwt(jwtOptions(from)), genericOAuth({ config: generic })],
   };
 }
