@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import datetime
 
+import asyncpg
+import pytest
+from sqlalchemy import select
+
+from taskward.tasks.models import tasks
+from taskward.tasks.statements import owned
 from tests.conftest import Person
 
 TASKS = "/api/me/tasks"
@@ -59,3 +65,23 @@ async def test_a_key_used_for_other_content_is_named_and_changes_nothing(alice: 
         "message": "was used within the last 24 hours for a task with other content",
     }
     assert (await alice.get(TASKS)).json()["items"] == [first]
+
+
+def test_a_statement_that_does_not_bind_its_owner_is_refused_when_it_is_made() -> None:
+    with pytest.raises(TypeError, match="without its owner"):
+        owned(select(tasks))
+
+
+@pytest.mark.parametrize(("hours", "later"), [(-1, 3500), (1, 0)])
+async def test_a_change_is_dated_now_and_in_any_case_later_than_the_one_before(
+    alice: Person, database_url: str, hours: int, later: float
+) -> None:
+    path = f"{TASKS}/{(await alice.post(TASKS, json={'title': 'dated'})).json()['id']}"
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE tasks SET updated_at = now() + $1 * interval '1 hour'", hours)
+    await connection.close()
+    before, after = [
+        datetime.fromisoformat((await answer).json()["updated_at"])
+        for answer in (alice.get(path), alice.patch(path, json={"title": "again"}))
+    ]
+    assert later < (after - before).total_seconds() < later + 200
