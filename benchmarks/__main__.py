@@ -1,6 +1,7 @@
 """`python -m benchmarks [--quick | --scale]`: the run, its figures on the console, in results/ and in the documents."""
 
 import argparse
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often the servers take turns at 16 connections (5)")
     parser.add_argument("--tokens", type=int, default=1_000_000, help="distinct tokens that --scale verifies, or 0")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers and the database end with us
     ground.prepare()
     started = time.monotonic()
     if options.scale:

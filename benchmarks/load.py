@@ -49,7 +49,8 @@ class Load:
 
     def __init__(self, database: int, to_delete: ToDelete, token: Callable[[str, int], str]) -> None:
         self._database, self._to_delete, self._token = database, to_delete, token
-        self._folder = Path(tempfile.mkdtemp(prefix="taskward-bench-"))
+        self._temporary = tempfile.TemporaryDirectory(prefix="taskward-bench-")
+        self._folder = Path(self._temporary.name)
         self._tokens = self._folder / "tokens"
         self._tokens.write_text("\n".join(token(user, 0) for user in USERS))
         self._serial = 0

@@ -65,7 +65,8 @@ def rates(cells: list[dict[str, Any]]) -> None:
 
 def middle(cells: list[dict[str, Any]], name: str, operation: str, connections: int, figure: str) -> float:
     wanted = (name, operation, connections)
-    return median(cell[figure] for cell in cells if (cell["server"], cell["operation"], cell["connections"]) == wanted)
+    found = [cell[figure] for cell in cells if (cell["server"], cell["operation"], cell["connections"]) == wanted]
+    return median(found) if found else float("nan")  # not in that run: nothing is drawn
 
 
 def save(figure: Any, name: str) -> None:

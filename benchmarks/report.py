@@ -1,6 +1,7 @@
 """Where the figures go: the console, results/*.json, and docs/performance.md between its markers."""
 
 import json
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -53,7 +54,7 @@ def write() -> None:
     sections = {"goals": table(cells, extras), "machine": told(peers["machine"])}
     for connections in (1, 16, 64):
         sections[f"peers-{connections}"] = medians(cells, connections)
-    sections["extras"] = told_extras(extras)
+    sections["extras"] = told_extras(extras) if "stalls" in extras else ["Not measured here yet: `make bench`."]
     sections["scale"] = (scale or {}).get("lines") or ["Not measured here yet: `python -m benchmarks --scale`."]
     text = DOCUMENT.read_text()
     for name, lines in sections.items():
@@ -94,7 +95,7 @@ def medians(cells: Cells, connections: int) -> list[str]:
             against = ratio(cells, name, "fastify", operation, connections, "total_us")
             lines.append(
                 f"| {operation} | {label} | {service:.0f} | {database:.0f} | {total:.0f} | {against or 0:.2f} "
-                f"| {rate:,.0f} | {p50:.2f} | {p99:.1f} |"
+                f"| {rate:,.0f} | {p50 or 0:.2f} | {p99:.1f} |"
             )
     return lines
 
@@ -164,11 +165,13 @@ def machine() -> dict[str, str]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "node": node.stdout.strip(),
+        "load": f"{os.getloadavg()[1]:.1f}",
     }
 
 
 def told(on: dict[str, str]) -> list[str]:
     return [
         f"{on['date']}, commit {on['commit']}: {on['processors']}, Linux {on['kernel']}, Python {on['python']}, "
-        f"Node {on['node']}; PostgreSQL, the service and wrk share the machine. One worker each, pools of ten."
+        f"Node {on['node']}, load average {on['load']} over five minutes (over 3: somebody else worked here too); "
+        "PostgreSQL, the service and wrk share the machine. One worker each, pools of ten."
     ]

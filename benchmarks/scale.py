@@ -95,7 +95,8 @@ def task(people: int, number: int, which: int) -> UUID:
 
 def compare(load: Load, running: dict[str, Server], issuer: Issuer) -> list[Cell]:
     """A B A B, six rounds of each after two to warm up."""
-    folder = Path(tempfile.mkdtemp(prefix="taskward-bench-"))
+    temporary = tempfile.TemporaryDirectory(prefix="taskward-bench-")
+    folder = Path(temporary.name)
     plans: dict[tuple[str, str], tuple[list[Line], Path]] = {}
     chance = random.Random(7)
     for name, people in PEOPLE.items():
