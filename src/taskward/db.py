@@ -21,8 +21,9 @@ Row = Mapping[str, Any]
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this constructor untyped
 
 #: Classes and codes of SQLSTATE that speak of the server's state and not of the statement (PostgreSQL, appendix A):
-#: connection, authorization, catalogue name, rollback, resources, object state, intervention, system, read-only.
-_NOT_NOW = ("08", "28", "3D", "40", "53", "55", "57", "58", "25006", "42P01", "42501")
+#: connection, authorization, catalogue name, rollback, resources, object state, intervention, system, read-only;
+#: and of the address: tables that are missing or not ours to use, a parameter that the server does not know.
+_NOT_NOW = ("08", "28", "3D", "40", "53", "55", "57", "58", "25006", "42P01", "42501", "42704")
 
 #: Seconds that each of several hosts has to take a connection: one that has failed may well be there and say nothing.
 _HOST_SECONDS = 1.5

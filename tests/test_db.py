@@ -1,0 +1,43 @@
+"""What the database says when it cannot be used: "not now", and never the driver's own words."""
+
+import pytest
+from sqlalchemy import literal_column, select
+
+from taskward.db import Database, Statement
+from taskward.errors import DatabaseUnavailable
+
+ONE = Statement(select(literal_column("1").label("one")))
+
+
+async def test_a_statement_answers_rows(database_url: str) -> None:
+    db = Database(database_url, pool_size=1)
+    await db.open()
+    try:
+        assert (await db.rows(ONE, {}))[0]["one"] == 1
+    finally:
+        await db.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (lambda url: f"{url}?no_such_setting=1", "42704"),
+        (lambda url: url.replace("://", "://nobody-we-know@", 1).replace("nobody-we-know@taskward:", "nobody:"), "28"),
+        (lambda url: f"{url}_that_is_not_there", "3D000"),
+    ],
+    ids=["a parameter the server does not know", "a role that may not", "a database that is not there"],
+)
+async def test_an_address_that_leads_nowhere_is_unavailable_with_its_state_and_no_crash(
+    database_url: str, change: object, state: str
+) -> None:
+    assert callable(change)
+    db = Database(change(database_url), pool_size=1)
+    await db.open()
+    try:
+        with pytest.raises(DatabaseUnavailable) as refusal:
+            await db.rows(ONE, {})
+    finally:
+        await db.close()
+    assert state in refusal.value.reason
+    assert "nobody" not in refusal.value.detail
+    assert "taskward_test" not in refusal.value.reason
