@@ -1,7 +1,7 @@
 """Why a token is accepted or refused, told to a person: the verifier's own checks, each with what to change."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -133,12 +133,12 @@ def _shape_advice(token: str) -> str:
     return "copy it whole, without spaces, quotes or line ends"
 
 
-def _header_seen(header: dict[str, Any]) -> str:
+def _header_seen(header: Mapping[str, Any]) -> str:
     named = {name: header[name] for name in ("alg", "typ", "kid") if name in header}
     return ", ".join(f"{name} {_show(value)}" for name, value in named.items())
 
 
-def _header_advice(header: dict[str, Any], verifier: TokenVerifier) -> str:
+def _header_advice(header: Mapping[str, Any], verifier: TokenVerifier) -> str:
     alg = header.get("alg")
     if not isinstance(alg, str) or alg not in verifier.algorithms:
         allowed = ", ".join(sorted(verifier.algorithms))

@@ -1,7 +1,7 @@
 """Token + key + now → Identity: pure, with no I/O, no waiting and no clock of its own."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeGuard
@@ -60,7 +60,7 @@ class TokenVerifier:
         starts = max(claims["iat"], claims.get("nbf", 0)) - self.leeway
         return Identity(claims["sub"], claims["iss"], starts, claims["exp"] + self.leeway, MappingProxyType(claims))
 
-    def check_header(self, header: dict[str, Any]) -> None:
+    def check_header(self, header: Mapping[str, Any]) -> None:
         """RFC 7515 §4.1 and RFC 8725 §3.1, §3.11. Keys that a token brings along are not even looked at."""
         alg, typ = header.get("alg"), header.get("typ", "JWT")
         if not isinstance(alg, str) or alg not in self.algorithms:
