@@ -239,3 +239,19 @@ async def test_adding_a_key_keeps_what_is_cached() -> None:
         assert len(w.source.keys or ()) == 2
         w.at_once(token)
         assert w.events.counts["cached"] == 1
+
+
+async def test_time_is_looked_at_on_every_hit_at_both_ends() -> None:
+    async with world(leeway=0) as w:
+        now = w.clock.wall()
+        token = w.issuer.token("alice", iat=now, exp=now + 5)
+        for _ in range(2):
+            w.at_once(token)
+        assert w.events.counts["cached"] == 1
+        w.clock.jump(-1)
+        assert await w.outcome(token) == "not_yet_valid"
+        w.clock.jump(1)
+        for _ in range(2):
+            w.at_once(token)
+        await w.clock.advance(5)
+        assert await w.outcome(token) == "expired"
