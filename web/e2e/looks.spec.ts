@@ -9,8 +9,8 @@ async function violations(page: Page): Promise<string[]> {
 
 for (const colorScheme of ["light", "dark"] as const) {
   test(`axe finds nothing on any page, ${colorScheme}`, async ({ page }) => {
-    // Twelve looks at up to a few seconds each.
-    test.setTimeout(90_000);
+    // Twelve looks, each of some seconds where the machine is busy.
+    test.setTimeout(240_000);
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     const found: Record<string, string[]> = {};
     const look = async (name: string) => {
