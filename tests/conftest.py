@@ -71,7 +71,7 @@ async def app(application: Any) -> AsyncIterator[Any]:
     """The application, started."""
     from asgi_lifespan import LifespanManager
 
-    async with LifespanManager(application) as manager:
+    async with LifespanManager(application, startup_timeout=60, shutdown_timeout=60) as manager:
         yield manager.app
 
 

@@ -143,7 +143,7 @@ async def in_process(issuer: Any, database_url: str, **settings: Any) -> AsyncIt
     from tests.support.application import build
 
     app = build(issuer, database_url, **settings)
-    async with LifespanManager(app) as manager:
+    async with LifespanManager(app, startup_timeout=60, shutdown_timeout=60) as manager:
         front = InProcess(manager.app, issuer, database_url)
         yield front
         await front.close()

@@ -13,13 +13,14 @@ ORIGIN = "http://localhost:3000"
 
 
 def settings_for(issuer: Issuer, database_url: str, **changes: Any) -> Settings:
-    """The least one has to set; everything else is as shipped unless `changes` says otherwise."""
+    """The least one has to set, and time for a busy machine; all else is as shipped unless `changes` says otherwise."""
     needed = {
         "database_url": database_url,
         "jwks_url": issuer.jwks_url,
         "jwt_issuer": issuer.url,
         "jwt_audience": issuer.audience,
         "cors_origins": ORIGIN,
+        "database_timeout": 30,
     }
     return Settings(**{**needed, **changes})
 

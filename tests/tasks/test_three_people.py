@@ -308,7 +308,7 @@ def test_three_people_get_the_answers_the_model_foretells(settings: Any, issuer:
 
     async def start() -> tuple[httpx.AsyncClient, LifespanManager]:
         http = httpx.AsyncClient(transport=issuer.transport())
-        manager = LifespanManager(create_app(settings, http=http))
+        manager = LifespanManager(create_app(settings, http=http), startup_timeout=60, shutdown_timeout=60)
         await manager.__aenter__()
         return http, manager
 
