@@ -6,6 +6,7 @@ the shape and the headers of any other answer; and what runs for each request is
 
 import asyncio
 import random
+import socket
 from asyncio.events import TimerHandle
 from typing import Any, ClassVar
 
@@ -44,6 +45,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own signature
         super().connection_made(transport)
+        # asyncio's own loop does this for listening sockets it has opened itself, and not for one it was handed. The
+        # body of an answer would then wait until the client has acknowledged its head, 40 ms and more.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._timer = self.loop.call_later(self.look_every, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
