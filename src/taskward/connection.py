@@ -131,7 +131,9 @@ class Connection(HttpToolsProtocol):
         self._deaf, self._received = True, 0
         cycle = self.cycle
         if self._idle and cycle is not None and cycle.more_body and not self._heading:
-            self.transport.close()  # what is left of a body whose request has been answered
+            # What is left of a body whose request has been answered. Closed at once, the connection would be reset
+            # and the answer lost with it (RFC 9112 §9.6): the client may not have read it while it was sending.
+            self.transport.write_eof()
         elif not self._idle and not (cycle.more_body and not cycle.response_started):
             cycle.keep_alive = False  # the requests before this one are answered; then the connection ends
         elif self.pipeline:
@@ -146,8 +148,7 @@ class Connection(HttpToolsProtocol):
         status, headers, body = _rendered(problem)
         fields = b"".join(b"%s: %s\r\n" % field for field in (*self.server_state.default_headers, *headers))
         self.transport.write(STATUS_LINE[status] + fields + b"\r\n" + body)
-        # Closed at once, the connection would be reset under what is still on its way, and the answer lost with it
-        # (RFC 9112 §9.6). The client has the answer and closes, or is not waited for.
+        # Not closed at once either, for the same reason: the client has the answer and closes, or is not waited for.
         self.transport.write_eof()
 
     def _refusal(self, problem: Problem) -> Any:
