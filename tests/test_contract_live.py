@@ -42,4 +42,4 @@ async def test_the_contract_tests_run_against_a_live_server_without_this_reposit
     assert passed, said
     assert int(passed[1]) > 500, said
     for reason in re.findall(r"^SKIPPED \[\d+\] \S+ (.*)$", said, flags=re.MULTILINE):
-        assert re.match("live: |no body is how|the client itself", reason), reason
+        assert reason.startswith("live: "), reason
