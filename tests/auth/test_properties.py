@@ -317,4 +317,4 @@ def test_a_token_is_parsed_into_what_was_signed() -> None:
     assert jws.header == issuer.header()
     assert jws.claims == issuer.claims()
     assert jws.signing_input.decode() + "." + b64(jws.signature) == VALID["EdDSA"]
-    assert compact(jws.header, jws.claims, lambda _: jws.signature) == VALID["EdDSA"]
+    assert compact(dict(jws.header), jws.claims, lambda _: jws.signature) == VALID["EdDSA"]
