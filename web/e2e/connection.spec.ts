@@ -18,6 +18,10 @@ test("an expired token in the middle of an edit is renewed, and nobody notices",
   await signUp(page);
   await add(page, "Plan");
   const tokens: string[] = [];
+  let renewals = 0;
+  page.on("request", (request) => {
+    if (tokens.length > 0 && request.url().endsWith("/api/auth/token")) renewals += 1;
+  });
   await page.route(API, async (route) => {
     const request = route.request();
     if (request.method() !== "PATCH") return route.continue();
@@ -37,7 +41,8 @@ test("an expired token in the middle of an edit is renewed, and nobody notices",
   await expect(row(page, "Plan B")).toBeVisible();
   await settled(page);
   expect(tokens).toHaveLength(2);
-  expect(tokens[0]).not.toBe(tokens[1]);
+  // Counted, not compared: of two tokens made within a second EdDSA signs the same text the same way.
+  expect(renewals).toBe(1);
   expect(await storedTitles(page)).toEqual(["Plan B"]);
   await expect(page).toHaveURL(`${webUrl()}/tasks`);
 });
