@@ -25,9 +25,12 @@ def postgres_url() -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
         return
+    # An autovacuum worker is the superuser's, and would keep a test's database from being dropped by its owner.
     with (
         tempfile.TemporaryDirectory(prefix="taskward-tests-") as folder,
-        EmbeddedPostgres(Path(folder) / "postgres", ephemeral=True, settings={"max_connections": "300"}) as server,
+        EmbeddedPostgres(
+            Path(folder) / "postgres", ephemeral=True, settings={"max_connections": "300", "autovacuum": "off"}
+        ) as server,
     ):
         yield server.url()
 
