@@ -21,7 +21,7 @@ MAX_HEAD = 64 * 1024
 """Bytes of a request's line and header fields."""
 MAX_HEADERS = 100
 MAX_URL = 8 * 1024
-MAX_MESSAGE = 1024 * 1024
+MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes of a whole request, chunk extensions, trailers and what is left of a refused body included."""
 
 
