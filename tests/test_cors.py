@@ -132,6 +132,10 @@ async def test_a_preflight_of_anybody_else_is_refused(api: httpx.AsyncClient, or
     answer = await preflight(api, origin, "DELETE", "authorization")
     assert answer.status_code == 400
     assert "access-control-allow-origin" not in answer.headers
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "invalid_request"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert "origin" in answer.headers["vary"].lower(), "a cache must not hand it to a page of ours"
 
 
 async def test_a_preflight_for_what_there_is_not_is_refused(api: httpx.AsyncClient) -> None:

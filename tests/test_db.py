@@ -1,10 +1,14 @@
 """What the database says when it cannot be used: "not now", and never the driver's own words."""
 
+import traceback
+from uuid import uuid4
+
 import pytest
 from sqlalchemy import literal_column, select
 
 from taskward.db import Database, Statement
 from taskward.errors import DatabaseUnavailable
+from taskward.tasks import statements
 
 ONE = Statement(select(literal_column("1").label("one")))
 
@@ -41,3 +45,29 @@ async def test_an_address_that_leads_nowhere_is_unavailable_with_its_state_and_n
     assert state in refusal.value.reason
     assert "nobody" not in refusal.value.detail
     assert "taskward_test" not in refusal.value.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ({"id": uuid4(), "title": ""}, "tasks_title_check"),
+        ({"id": "hunter2", "title": "a"}, "DataError"),
+    ],
+    ids=["a row that a constraint refuses", "an argument that its column cannot hold"],
+)
+async def test_a_statement_that_is_a_bug_is_told_without_what_somebody_wrote(
+    database_url: str, values: dict[str, object], what: str
+) -> None:
+    """PostgreSQL's DETAIL holds the whole row, asyncpg's message the argument; tracebacks go to the log."""
+    db = Database(database_url, pool_size=1)
+    await db.open()
+    try:
+        with pytest.raises(Exception) as bug:  # noqa: PT011 - whatever the driver raises
+            await db.rows(
+                statements.CREATE, {"owner": "alice", "description": "hunter2", "completed": False, **values}
+            )
+    finally:
+        await db.close()
+    told = "".join(traceback.format_exception(bug.value))
+    assert what in told
+    assert "hunter2" not in told

@@ -14,7 +14,7 @@ import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from taskward.errors import BadRequest, HeadTooLarge, Problem, RequestTimeout, UriTooLong, render
+from taskward.errors import BadRequest, ContentTooLarge, HeadTooLarge, Problem, RequestTimeout, UriTooLong, render
 from taskward.http import SECURITY_HEADERS
 
 MAX_HEAD = 64 * 1024
@@ -115,6 +115,8 @@ class Connection(HttpToolsProtocol):
                 coded = True
                 if value.lower() != b"chunked":
                     raise BadRequest("The only Transfer-Encoding here is chunked")
+            elif name == b"content-length" and int(value) > MAX_MESSAGE:
+                raise ContentTooLarge  # it would not be read to its end, so nothing can follow it
         version = self.parser.get_http_version()
         if version == "1.1":
             if hosts != 1:

@@ -71,6 +71,7 @@ class Database:
             return await self._pool.fetch(statement.sql, statement.arguments(values))
         except Exception as error:
             self._raise_translated(error)
+            _forget_values(error)
             raise
 
     async def row(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
@@ -135,7 +136,15 @@ class Database:
                 # This server has become a replica: the primary is to be looked for anew.
                 self._pool.renew()
             raise DatabaseUnavailable(f"{reason} {state}") from error
-        if isinstance(error, asyncpg.DataError):
-            return  # a value that does not fit its column: ours to have checked
         if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
             raise DatabaseUnavailable(reason) from error
+
+
+def _forget_values(error: Exception) -> None:
+    """A bug's traceback goes to the log, and what somebody wrote into a task does not: neither row nor argument."""
+    if not isinstance(error, asyncpg.PostgresError):
+        return
+    error.detail = None  # "Failing row contains (…)"
+    if getattr(error, "severity_en", None) is None:  # asyncpg's own, about an argument that it could not send
+        error.args = ("an argument does not fit its column",)
+        error.__cause__ = error.__context__ = None

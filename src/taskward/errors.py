@@ -61,6 +61,10 @@ class BadRequest(Problem):
     detail = "The request cannot be read"
 
 
+class PreflightRefused(BadRequest):
+    detail = "Pages of that origin may not ask for this; CORS_ORIGINS says which may"
+
+
 class NotOwner(Problem):
     status, error_type, code = 403, "authorization_error", "not_owner"
     detail = "The path names somebody else; use your own id, or me"

@@ -11,6 +11,9 @@ from taskward.errors import ContentTooLarge, NotAcceptable, NotOwner
 from taskward.tasks.repository import Tasks
 from taskward.tasks.request import MAX_BODY
 
+#: What most clients send, known without being read: nothing, everything, JSON.
+_ACCEPTED = frozenset({b"", b"*/*", b"application/json"})
+
 
 def match_to_the_end(routes: Iterable[BaseRoute]) -> None:
     """Let no route match a path with a line end after it, as Starlette's patterns do: ``/docs%0a`` is not ``/docs``."""
@@ -56,11 +59,14 @@ class OwnerGate:
 
 def _check_headers(scope: Scope) -> None:
     """What can be refused before a handler is chosen: an oversized body announced, an Accept that rules out JSON."""
+    accept = b""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
             raise ContentTooLarge
-        if name == b"accept" and value and b"*/*" not in value and not _accepts_json(value.decode("latin-1")):
-            raise NotAcceptable
+        if name == b"accept":
+            accept = accept + b"," + value if accept else value  # several are one list (RFC 9110 §5.3)
+    if accept not in _ACCEPTED and not _accepts_json(accept.decode("latin-1")):
+        raise NotAcceptable
 
 
 def _accepts_json(accept: str) -> bool:

@@ -6,10 +6,13 @@ import time
 from contextvars import ContextVar
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from taskward.errors import PreflightRefused, render
 from taskward.metrics import Metrics
 
 #: The id of the request being answered, for log lines written anywhere below.
@@ -116,6 +119,16 @@ class Cors(CORSMiddleware):
             await send(message)
 
         await self.app(scope, receive, send_varying)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Starlette's, and a refusal in the shape of every other."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code == 200:
+            return answer
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        refused = PreflightRefused
+        request_id = request_id_var.get() or ""
+        return render(request_id, refused.status, refused.error_type, refused.code, refused.detail, headers)
 
 
 def _names_origin(scope: Scope) -> bool:

@@ -1433,7 +1433,16 @@ async def test_head_is_get_without_its_body(me: Person, path: str) -> None:
 
 @pytest.mark.parametrize(
     "accept",
-    ["text/html", "application/xml", "image/*", "application/json;q=0", "text/html, application/json;q=0.0"],
+    [
+        "text/html",
+        "application/xml",
+        "image/*",
+        "application/json;q=0",
+        "text/html, application/json;q=0.0",
+        "*/*;q=0",
+        "application/json;q=0, */*",
+        "text/html, application/*;q=0, */*;q=0.5",
+    ],
 )
 async def test_a_client_that_will_not_take_json_gets_406_and_nothing_happens(
     me: Person, unchanged: Unchanged, accept: str
@@ -1465,6 +1474,12 @@ async def test_a_client_that_will_not_take_json_gets_406_and_nothing_happens(
 )
 async def test_a_client_that_takes_json_in_any_words_gets_it(me: Person, accept: str) -> None:
     ok(await me.get(TASKS, headers={"accept": accept}))
+
+
+async def test_several_accept_headers_are_one_list(me: Person) -> None:
+    ok(await me.get(TASKS, headers=[("accept", "text/html"), ("accept", "application/json")]))
+    ruled_out = [("accept", "application/json;q=0"), ("accept", "*/*")]
+    problem(await me.get(TASKS, headers=ruled_out), 406, "not_acceptable")
 
 
 # --- Headers on everything -------------------------------------------------------------------------

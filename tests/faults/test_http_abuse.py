@@ -286,6 +286,16 @@ async def test_an_oversized_body_is_413_and_the_connection_stays_usable_when_it_
     assert (found.statuses, found.closed) == ([413], False)
 
 
+async def test_a_body_too_large_to_be_read_to_its_end_is_413_and_the_answer_says_that_the_connection_ends(
+    service: Service, token: bytes
+) -> None:
+    found = await exchange(service.port, post(token, b"content-length: 8388609"), b"x" * 1_000_000)
+    assert found.closed
+    (reply,) = found.replies
+    assert_is_a_problem(reply, 413)
+    assert reply.get("connection") == "close"
+
+
 PATHS = {
     "/api/%ff/tasks": 403,
     "/api/%F0%28%8C%28/tasks": 403,
