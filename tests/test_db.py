@@ -63,9 +63,7 @@ async def test_a_statement_that_is_a_bug_is_told_without_what_somebody_wrote(
     await db.open()
     try:
         with pytest.raises(Exception) as bug:  # noqa: PT011 - whatever the driver raises
-            await db.rows(
-                statements.CREATE, {"owner": "alice", "description": "hunter2", "completed": False, **values}
-            )
+            await db.rows(statements.CREATE, {"owner": "alice", "description": "hunter2", "completed": False, **values})
     finally:
         await db.close()
     told = "".join(traceback.format_exception(bug.value))

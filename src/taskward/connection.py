@@ -14,6 +14,7 @@ import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from taskward.answer import OneWrite
 from taskward.errors import BadRequest, ContentTooLarge, HeadTooLarge, Problem, RequestTimeout, UriTooLong, render
 from taskward.http import SECURITY_HEADERS
 
@@ -96,6 +97,8 @@ class Connection(HttpToolsProtocol):
         if self.expect_100_continue or self.parser.should_upgrade() or "leaving" in self.app_state:
             # After the first two, what comes next on this connection might be a body, another protocol, or a request.
             self.cycle.keep_alive = False
+        self.cycle.transport = answer = OneWrite(self.transport, self.cycle.on_response)  # type: ignore[assignment]  # as good as one
+        self.cycle.on_response = answer.done
 
     def _check_head(self) -> None:
         headers = self.headers

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import signal
 import socket
@@ -94,6 +95,13 @@ class _Server(uvicorn.Server):
     To close at once fails whoever is just connecting, or just using a connection kept open. So for a while requests
     are answered as before, each as the last one of its connection, and readiness tells proxies to go elsewhere.
     """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What has been made by now stays: without this the collector walks all of it again and again, for 50 ms each
+        # time under lists, in which nobody is answered.
+        gc.collect()
+        gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if signal.SIGINT not in self._captured_signals:  # whoever presses Ctrl-C has no proxy and no time

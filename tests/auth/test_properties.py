@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import itertools
 import json
 import string
 from typing import Any
@@ -282,6 +284,19 @@ def test_whatever_base64url_is_read_is_read_back_the_same(text: str) -> None:
     except ValueError:
         return
     assert b64(raw) == text
+
+
+@pytest.mark.parametrize("length", range(5))
+def test_base64url_reads_what_it_would_write_and_nothing_else(length: int) -> None:
+    for characters in itertools.product("AQg-_+/=*\né", repeat=length):
+        text = "".join(characters)
+        ours = set(text) <= set(BASE64URL) and length % 4 != 1
+        raw = base64.urlsafe_b64decode(text + "=" * (-length % 4)) if ours else b""
+        try:
+            assert b64url(text) == raw
+            assert b64(raw) == text
+        except ValueError:
+            assert not ours or b64(raw) != text
 
 
 @slow

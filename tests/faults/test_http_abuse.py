@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -394,6 +395,31 @@ async def test_pipelined_requests_are_answered_in_their_order(service: Service, 
     found = await exchange(service.port, sent)
     assert found.statuses == [201] * 30
     assert [reply.body.partition(b'"title":"')[2][:3] for reply in found.replies] == [b"%03d" % n for n in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "end"),
+    [
+        (b"GET", b"/api/me/tasks", b"200", b'"next_cursor":null}'),
+        (b"HEAD", b"/api/me/tasks", b"200", b"\r\n\r\n"),
+        (b"GET", b"/api/me/nothing", b"404", b"}"),
+        (b"DELETE", b"/api/me/tasks?completed=true", b"200", b"}"),
+    ],
+)
+async def test_head_and_body_of_an_answer_leave_in_one_piece(
+    service: Service, token: bytes, method: bytes, path: bytes, status: bytes, end: bytes
+) -> None:
+    def first_pieces() -> list[bytes]:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=10) as wire:
+            found = []
+            for _ in range(30):
+                wire.sendall(method + b" " + path + b" HTTP/1.1\r\nhost: x\r\n" + token + b"\r\n")
+                found.append(wire.recv(1 << 20))
+            return found
+
+    for piece in await asyncio.to_thread(first_pieces):
+        assert piece.startswith(b"HTTP/1.1 " + status)
+        assert piece.endswith(end)
 
 
 async def test_expect_100_continue_is_asked_for_only_when_the_body_is_wanted(service: Service, token: bytes) -> None:

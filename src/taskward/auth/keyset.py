@@ -40,7 +40,7 @@ class Key:
     kid: str
     algorithms: frozenset[str]
     jwk: Mapping[str, Any]
-    _native: OKPKey | RSAKey | ECKey
+    _native: "_Fit"
     _algorithm: Any  # one of joserfc's JWS algorithms, whose type it does not export
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
@@ -49,6 +49,19 @@ class Key:
             return bool(self._algorithm.verify(signing_input, signature, self._native))
         except Exception:  # whatever a library raises on hostile bytes, the signature is not right
             return False
+
+
+class _Fit:
+    """A key as joserfc's algorithms ask for it, found fit to verify once and not again for each signature."""
+
+    __slots__ = ("_public", "curve_key_size")
+
+    def __init__(self, native: OKPKey | RSAKey | ECKey) -> None:
+        self._public = native.get_op_key("verify")
+        self.curve_key_size = native.curve_key_size if isinstance(native, ECKey) else 0
+
+    def get_op_key(self, _operation: str) -> Any:
+        return self._public
 
 
 class KeySet:
@@ -126,7 +139,7 @@ def read_key(jwk: object) -> Key:
         raise UnusableKey("its key_ops does not hold verify")
     algorithms = _bound_algorithms(jwk)
     try:
-        native = _import(jwk)
+        native = _Fit(_import(jwk))
     except UnusableKey:
         raise
     except Exception as error:  # whatever a library raises on hostile members, this one key is not fit

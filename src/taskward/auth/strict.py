@@ -7,18 +7,23 @@ from typing import Any, NoReturn
 
 MAX_DEPTH = 16
 
+#: base64's own two characters are foreign to base64url, and so is padding within a segment.
+_TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/***")
+
 
 def b64url(segment: str) -> bytes:
     """Decode canonical, unpadded base64url (RFC 7515 §2).
 
-    Raises ValueError unless encoding the result again gives the same text: stray bits in the last character, padding
-    and foreign characters are other spellings of the same bytes, and a token has only one.
+    Raises ValueError for padding, for foreign characters, and unless encoding the result again gives the same text:
+    stray bits in the last character are other spellings of the same bytes, and a token has only one.
     """
+    over = len(segment) % 4
     try:
-        decoded = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+        decoded = binascii.a2b_base64(segment.encode().translate(_TO_BASE64) + b"=" * (-over % 4), strict_mode=True)
     except binascii.Error as error:
         raise ValueError("not base64url") from error
-    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment.encode():
+    # Three bytes are four characters and leave nothing open; only what is over can be spelt in several ways.
+    if over and base64.urlsafe_b64encode(decoded[1 - over :])[:over] != segment[-over:].encode():
         raise ValueError("not canonical base64url")
     return decoded
 
