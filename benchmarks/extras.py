@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import seed
-from benchmarks.ground import ROOT
+from benchmarks.ground import ROOT, TASKWARD_PYTHON
 from benchmarks.issuer import Issuer
 from benchmarks.load import Load
 from benchmarks.measure import Cells, alternate, ratio
@@ -19,7 +19,7 @@ from benchmarks.servers import FASTAPI_PEER, FASTIFY_PEER, PEERS, TASKWARD, UVIC
 WATCHED = Peer(
     "watched",
     "Taskward, watched",
-    (sys.executable, "-m", "uvicorn", "benchmarks.peers.watched_app:create", "--factory", *UVICORN, "--port"),
+    (str(TASKWARD_PYTHON), "-m", "uvicorn", "benchmarks.peers.watched_app:create", "--factory", *UVICORN, "--port"),
 )
 
 

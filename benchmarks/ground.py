@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -13,6 +14,9 @@ RESULTS = HERE / "results"
 FASTIFY = HERE / "fastify"
 VENV = HERE / ".venv"
 PYTHON = VENV / "bin" / "python"
+#: Taskward with the packages it is deployed with, and none of those it is developed with: they would cost memory.
+TASKWARD_VENV = HERE / ".venv-taskward"
+TASKWARD_PYTHON = TASKWARD_VENV / "bin" / "python"
 
 
 def prepare() -> None:
@@ -23,7 +27,8 @@ def prepare() -> None:
         raise SystemExit("wrk is not installed: `apt-get install wrk` (or dnf, brew, …), then run this again.")
     if shutil.which("npm") is None:
         raise SystemExit("node and npm are not installed: the Fastify peer needs Node 20.9 or later.")
-    once(HERE / "requirements.lock", VENV, install_python)
+    for lock, venv in ((HERE / "requirements.lock", VENV), (ROOT / "requirements-prod.lock", TASKWARD_VENV)):
+        once(lock, venv, partial(install_python, lock, venv))
     once(FASTIFY / "package-lock.json", FASTIFY / "node_modules", install_node)
 
 
@@ -37,10 +42,10 @@ def once(lock: Path, folder: Path, install: Callable[[], None]) -> None:
     stamp.write_text(digest)
 
 
-def install_python() -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-    lock = HERE / "requirements.lock"
-    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock], check=True)
+def install_python(lock: Path, venv: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+    pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock]
+    subprocess.run(pip, check=True)
 
 
 def install_node() -> None:

@@ -21,6 +21,8 @@ from taskward.tasks import statements
 EACH = 100  # tasks a person
 PEOPLE = {"small": 100, "large": 100_000}
 SEEN = 1000  # people whose tokens are used, at random
+#: 1,000 people's lists are 51,000 pages, and each of ten processes maps each page of shared memory once: 70,000 lists.
+WARM_SECONDS = 25
 FIRST = 1_793_520_000_000  # the first task's millisecond
 
 #: Task n is of person n % people and was made n milliseconds after the first: everybody's rows lie scattered.
@@ -94,7 +96,7 @@ def task(people: int, number: int, which: int) -> UUID:
 
 
 def compare(load: Load, running: dict[str, Server], issuer: Issuer) -> list[Cell]:
-    """A B A B, six rounds of each after two to warm up."""
+    """A B A B, six rounds of each, once every connection's server process has touched every page of these people."""
     temporary = tempfile.TemporaryDirectory(prefix="taskward-bench-")
     folder = Path(temporary.name)
     plans: dict[tuple[str, str], tuple[list[Line], Path]] = {}
@@ -105,15 +107,14 @@ def compare(load: Load, running: dict[str, Server], issuer: Issuer) -> list[Cell
         tokens.write_text("\n".join(issuer.token(person(number)) for number in seen))
         for kind in ("get", "list"):
             plans[name, kind] = [line(kind, people, seen, chance) for _ in range(14_000)], tokens
-    cells = []
-    for kind in ("get", "list"):
-        for number in range(8):
-            for name, server in running.items():
-                plan, tokens = plans[name, kind]
-                cell = load.send(server, kind, 16, 1, plan, tokens)
-                if number > 1:
-                    cells.append(cell)
-    return cells
+    for name, server in running.items():
+        load.send(server, "list", 16, WARM_SECONDS, *plans[name, "list"])
+    return [
+        load.send(server, kind, 16, 1, *plans[name, kind])
+        for kind in ("get", "list")
+        for _ in range(6)
+        for name, server in running.items()
+    ]
 
 
 def line(kind: str, people: int, seen: list[int], chance: random.Random) -> Line:
@@ -144,13 +145,21 @@ async def explain(url: str) -> dict[str, list[str]]:
     }
     found = {}
     async with seed.connected(url) as connection:
-        for name, statement in reads.items():
+        await connection.execute("SET plan_cache_mode = force_generic_plan")  # as the service's own connections have it
+        for number, (name, statement) in enumerate(reads.items()):
+            await connection.execute(f"PREPARE read_{number} AS {statement.sql}")
+            arguments = ", ".join(literal(value) for value in statement.arguments(values))
             for _ in range(2):
                 rows = await connection.fetch(
-                    f"EXPLAIN (ANALYZE, COSTS OFF, BUFFERS) {statement.sql}", *statement.arguments(values)
+                    f"EXPLAIN (ANALYZE, COSTS OFF, BUFFERS) EXECUTE read_{number}({arguments})"
                 )
             found[name] = [row[0] for row in rows]
     return found
+
+
+def literal(value: str | bool | int | UUID) -> str:
+    """A value of our own as SQL has it."""
+    return str(value) if isinstance(value, int) else f"'{value}'"
 
 
 def lines(cells: list[Cell], filled: dict[str, float], plans: dict[str, list[str]], size: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -10,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import processes
-from benchmarks.ground import FASTIFY, HERE, PYTHON, ROOT
+from benchmarks.ground import FASTIFY, HERE, PYTHON, ROOT, TASKWARD_PYTHON
 
 POOL_SIZE = 10
-#: The `taskward` command of the interpreter that runs this, installed or not.
-COMMAND = (sys.executable, "-c", "import sys; from taskward.cli import main; sys.exit(main())")
+#: The `taskward` command.
+COMMAND = (str(TASKWARD_PYTHON), "-c", "import sys; from taskward.cli import main; sys.exit(main())")
 UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
 
 
@@ -34,7 +33,7 @@ def uvicorn(python: str, app: str, *options: str) -> tuple[str, ...]:
 
 TASKWARD = Peer("taskward", "Taskward", (*COMMAND, "serve", "--port"))
 OPEN = Peer(
-    "open", "Taskward's handlers, no authentication", (sys.executable, "-m", "benchmarks.peers.open_app"), False
+    "open", "Taskward's handlers, no authentication", (str(TASKWARD_PYTHON), "-m", "benchmarks.peers.open_app"), False
 )
 FASTIFY_PEER = Peer("fastify", "Fastify 5 + jose + pg", ("node", str(FASTIFY / "server.js")))
 FASTAPI_PEER = Peer("fastapi", "FastAPI + SQLModel + PyJWT", uvicorn(str(PYTHON), "fastapi_app"))
