@@ -14,13 +14,9 @@ from benchmarks.ground import ROOT, TASKWARD_PYTHON
 from benchmarks.issuer import Issuer
 from benchmarks.load import Load
 from benchmarks.measure import Cells, alternate, ratio
-from benchmarks.servers import FASTAPI_PEER, FASTIFY_PEER, PEERS, TASKWARD, UVICORN, Peer, Server
+from benchmarks.servers import FASTAPI_PEER, FASTIFY_PEER, PEERS, TASKWARD, Peer, Server
 
-WATCHED = Peer(
-    "watched",
-    "Taskward, watched",
-    (str(TASKWARD_PYTHON), "-m", "uvicorn", "benchmarks.peers.watched_app:create", "--factory", *UVICORN, "--port"),
-)
+WATCHED = Peer("watched", "Taskward, watched", (str(TASKWARD_PYTHON), "-m", "benchmarks.peers.watched_app", "--port"))
 
 
 def authentication(load: Load, servers: list[Server], rounds: int) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.goals import goals
+from benchmarks.goals import LIMITED, goals
 from benchmarks.ground import PYTHON, RESULTS, ROOT
 from benchmarks.load import OPERATIONS, Cell
 from benchmarks.measure import Cells, middle, ratio
 from benchmarks.servers import PEERS
 
 DOCUMENT = ROOT / "docs" / "performance.md"
+PEERS_BEATEN = ("fastapi", "fastify")
 NAMES = {peer.name: peer.label for peer in PEERS}
 
 
@@ -54,7 +55,7 @@ def write() -> None:
     sections = {"goals": table(cells, extras), "machine": told(peers["machine"])}
     for connections in (1, 16, 64):
         sections[f"peers-{connections}"] = medians(cells, connections)
-    sections["extras"] = told_extras(extras) if "stalls" in extras else ["Not measured here yet: `make bench`."]
+    sections["extras"] = told_extras(cells, extras) if "stalls" in extras else ["Not measured here yet: `make bench`."]
     sections["scale"] = (scale or {}).get("lines") or ["Not measured here yet: `python -m benchmarks --scale`."]
     text = DOCUMENT.read_text()
     for name, lines in sections.items():
@@ -110,8 +111,13 @@ def table(cells: Cells, extras: dict[str, Any]) -> list[str]:
     return lines
 
 
-def told_extras(extras: dict[str, Any]) -> list[str]:
+def told_extras(cells: Cells, extras: dict[str, Any]) -> list[str]:
     """The other figures, a line each."""
+    limits = (
+        f"{operation} {against['fastapi']:.2f} and {against['fastify']:.2f}"
+        for operation in LIMITED
+        if (against := {peer: ratio(cells, "limit", peer, operation, 16, "total_us") or 0 for peer in PEERS_BEATEN})
+    )
     sight, stalls = extras["first_sight_us"], extras["stalls"]
     lines = [
         f"- A token in process: signature alone {sight['raw_us']:.0f} µs, first sight {sight['full_us']:.0f} µs "
@@ -138,6 +144,7 @@ def told_extras(extras: dict[str, Any]) -> list[str]:
         f"{extras['workers_cpu']:.2f} × the processor time for each. Of the two cores here, PostgreSQL and wrk already "
         "use the second: the ratio of processor time says that workers share nothing they would wait for."
     )
+    lines.append(f"- What is left of FastAPI's and of Fastify's processor time at the limit: {', '.join(limits)}.")
     for name, told in stalls.items():
         lines.append(
             f"- Event loop under load, {name} tokens: {told['turns']:,} turns, {told['stalls']} of them over 5 ms of "

@@ -30,7 +30,7 @@ _HOST_SECONDS = 1.5
 
 
 class Statement:
-    """A Core statement compiled to PostgreSQL's ``$1`` form once, when its module is imported."""
+    """A Core statement compiled to PostgreSQL's ``$1`` form once, not for each request."""
 
     __slots__ = ("names", "sql")
 
