@@ -21,7 +21,7 @@ ROOMS = [
     {"errors", "config", "metrics"},
     {"db", "http", "log", "metadata"},
     {"tasks", "health"},
-    {"gate", "openapi", "connection"},
+    {"gate", "openapi", "answer", "connection"},
     {"app"},
     {"serve"},
     {"dev"},
@@ -168,6 +168,20 @@ def test_commands_that_the_documents_name_exist(document: str) -> None:
         assert named in make_targets(), f"make {named}"
     for named in re.findall(r"(?:^|[\s;&(/])taskward ([a-z]+)", code):
         assert named in {"serve", "migrate", "check", "explain", "dev"}, f"taskward {named}"
+
+
+def test_every_promise_of_the_security_policy_is_held_by_tests_that_there_are() -> None:
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"def (test_\w+)\(", tests))
+    promises = [line for line in (ROOT / "SECURITY.md").read_text().splitlines() if line.startswith("| ")][1:]
+    assert len(promises) > 15
+    for promise in promises:
+        held_by = promise.rpartition(" | ")[2]
+        named = re.findall(r"`(test_\w+)`", held_by)
+        assert named or "`tests/" in held_by, promise
+        assert set(named) <= there, set(named) - there
+        for path in re.findall(r"`(tests/[\w./]+)`", held_by):
+            assert (ROOT / path).exists(), path
 
 
 # Models and migrations agree: tests/test_migrations.py
