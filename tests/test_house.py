@@ -17,11 +17,11 @@ MODULES = {
 }
 
 ROOMS = [
-    {"auth", "dsn", "embedded", "migrate", "pool"},
+    {"answer", "auth", "dsn", "embedded", "migrate", "pool"},
     {"errors", "config", "metrics"},
     {"db", "http", "log", "metadata"},
     {"tasks", "health"},
-    {"gate", "openapi", "answer", "connection"},
+    {"gate", "openapi", "connection"},
     {"app"},
     {"serve"},
     {"dev"},
