@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run dev test test-python test-web test-browser contract torture bench bench-quick check fix up down lock clean
+.PHONY: help install run dev test test-python test-web test-browser contract torture bench bench-quick check fix audit up down lock clean
 
 ##@ Use it
 install: ; @$(PYTHON) scripts/install.py web ## Install everything into this folder (.venv, web/node_modules)
@@ -24,6 +24,7 @@ check: install ## Format, lint and types, of both halves
 fix: install ## Put right what can be put right by a machine
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@npm --prefix web run --silent fix
+audit: ; @PYTHON=$(PYTHON) sh scripts/audit.sh ## Ask the registries for known holes in what is locked
 lock: ; @PYTHON=$(PYTHON) sh scripts/lock.sh ## Write the lock files anew (UPGRADE=1 for newer versions)
 
 ##@ Parts of the tests

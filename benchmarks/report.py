@@ -120,7 +120,8 @@ def told_extras(cells: Cells, extras: dict[str, Any]) -> list[str]:
     )
     sight, stalls = extras["first_sight_us"], extras["stalls"]
     lines = [
-        f"- A token in process: signature alone {sight['raw_us']:.0f} µs, first sight {sight['full_us']:.0f} µs "
+        f"- A token in process: signature alone {sight['raw_us']:.0f} µs on the event loop and "
+        f"{sight['threaded_us']:.0f} µs handed to a thread, first sight {sight['full_us']:.0f} µs "
         f"({sight['ratio']:.2f} ×), seen before {sight['warm_us']:.1f} µs.",
         f"- A get of one task: {extras['warm_request_us']:.0f} µs of the service's processor time with a token seen "
         f"before, {extras['first_sight_request_us']:.0f} µs with a new one each time.",
