@@ -167,7 +167,12 @@ async def test_a_killed_worker_is_replaced_and_takes_only_its_own_requests_with_
             seconds = await eventually(replaced)
             await people.successes()
         found = await people.audit()
-        reliability("SIGKILL of one of two workers", failed=ledger.lost, **found, recovery_s=round(seconds, 2))
+        reliability(
+            "SIGKILL of one of two workers (failed: what it had under way)",
+            failed=ledger.lost,
+            **found,
+            recovery_s=round(seconds, 2),
+        )
         assert not ledger.wrong, ledger.wrong[:5]
         assert ledger.lost <= 8  # one for each person who had a connection to that worker
         assert (found["missing"], found["doubled"]) == (0, 0)
