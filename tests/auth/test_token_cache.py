@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 
 from taskward.auth import Authenticator, FailureThrottle, Identity, InvalidToken, KeysUnavailable, TokenCache
 from taskward.auth.source import KeySource
+from tests.auth.clock import settle
 from tests.auth.world import World, bearer, world
 from tests.support.issuer import Answer, SigningKey
 
@@ -44,8 +45,10 @@ class Machine(RuleBasedStateMachine):
         self.plain = Authenticator(
             self.w.source, self.w.verifier, cache=NoCache(), throttle=FailureThrottle("0"), clock=self.w.clock
         )
-        self.tokens: list[str] = []
+        self.leeway = leeway
+        self.tokens: list[tuple[str, float, float]] = []  # with their first moment and the first one after their last
         self.runner.run(self.start())
+        self.issue(900, 0, 0)
 
     async def start(self) -> None:
         await self.w.authenticator.start()
@@ -61,7 +64,7 @@ class Machine(RuleBasedStateMachine):
         if self.w.issuer.keys:
             key = self.w.issuer.keys[who % len(self.w.issuer.keys)]
             token = self.w.issuer.token(f"p{who}", key=key, iat=now + min(starts, 0), nbf=now + starts, exp=now + lasts)
-            self.tokens.append(token)
+            self.tokens.append((token, now + starts - self.leeway, now + lasts + self.leeway))
             self.ask(0, 3)
 
     @precondition(lambda self: self.tokens)
@@ -69,7 +72,7 @@ class Machine(RuleBasedStateMachine):
     def ask(self, which: int, times: int) -> None:
         if not self.tokens:
             return
-        token = self.tokens[-1 - which % len(self.tokens)]
+        token, _, _ = self.tokens[-1 - which % len(self.tokens)]
         for _ in range(times):
             with_cache, without = self.runner.run(self.both(token))
             assert with_cache == without
@@ -87,15 +90,25 @@ class Machine(RuleBasedStateMachine):
 
         before = self.w.events.counts["cached"]
         asking = asyncio.gather(of(self.w.authenticator), of(self.plain))
+        await settle()  # whoever need not wait is asked at this very moment, which may be a token's first or last
         for _ in range(40):
             if asking.done():
                 break
-            await self.w.clock.advance(0.1)
+            await self.w.clock.advance(0.125)
         seen["hits"] += self.w.events.counts["cached"] - before
         with_cache, without = await asking
         return with_cache, without
 
-    @rule(seconds=st.sampled_from([0.1, 1, 4.9, 30, 60, 200]))
+    @precondition(lambda self: self.tokens)
+    @rule(which=st.integers(0, 2), at_its_end=st.booleans())
+    def the_wall_clock_crosses_an_edge_of_a_token(self, which: int, at_its_end: bool) -> None:
+        """A moment at which it holds, so that it is remembered; then its edge, and a moment on the other side of it."""
+        _, first, end = self.tokens[-1 - which % len(self.tokens)]
+        for moment in [end - 0.25, end, end + 0.25] if at_its_end else [first + 0.25, first, first - 0.25]:
+            self.w.clock.jump(moment - self.w.clock.wall())
+            self.ask(which, 2)
+
+    @rule(seconds=st.sampled_from([0.125, 1, 4.875, 30, 60, 200]))  # that floats add up exactly
     def time_passes(self, seconds: float) -> None:
         self.runner.run(self.w.clock.advance(seconds))
 
