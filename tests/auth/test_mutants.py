@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from typing import Any
+
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from taskward.auth import InvalidToken
+from taskward.auth import AuthError, InvalidToken
+from taskward.auth.asgi import Bearer, BearerMiddleware, on_auth_error
+from taskward.auth.backend import BearerBackend
 from taskward.auth.fetch import _retry_after
+from taskward.auth.keyset import ALGORITHMS, UnusableKey, read_key
 from taskward.auth.strict import MAX_DEPTH, json_object
-from tests.auth.world import world
-from tests.support.issuer import SigningKey
+from tests.auth.world import ALL_ALGORITHMS, World, world
+from tests.support.issuer import SigningKey, b64, spare_key
 
 
 async def test_a_cached_token_is_good_from_its_first_moment_and_no_longer_at_its_last() -> None:
@@ -43,6 +56,15 @@ def test_nesting_is_counted_level_by_level_and_not_by_brackets(wide: bool) -> No
     assert json_object(nested(MAX_DEPTH))
     with pytest.raises(ValueError, match="nested too deeply"):
         json_object(nested(MAX_DEPTH + 1))
+
+
+async def test_what_lies_in_the_sixteenth_level_is_no_level_of_its_own() -> None:
+    async with world() as w:
+        for depth, outcome in ((16, "ok:alice"), (17, "shape")):
+            for bottom in (1, "text", None, [], {}):
+                deep = depth - 1 - isinstance(bottom, list | dict)
+                nested = json.loads("[" * deep + json.dumps(bottom) + "]" * deep)
+                assert await w.outcome(w.issuer.token("alice", x=nested, beside=[[]] * 16)) == outcome, (depth, bottom)
 
 
 @pytest.mark.parametrize(
@@ -90,3 +112,165 @@ async def test_an_event_tells_a_verified_token_from_a_remembered_one() -> None:
         await w.ask(token)
         assert [type(cached) for cached in heard] == [bool, bool]
         assert heard == [False, True]
+
+
+async def test_both_odd_characters_of_base64url_are_read_in_every_segment() -> None:
+    async with world() as w:
+        odd = "?>" * 3 + "??>>"
+        tokens = (w.issuer.token("alice", header={"x": odd}, x=odd, n=n) for n in range(1000))
+        token = next(t for t in tokens if all("-" in part and "_" in part for part in t.split(".")))
+        assert await w.outcome(token) == "ok:alice"
+
+
+@pytest.mark.parametrize(("first", "second"), [("!", "."), (".", "!"), (" ", "."), ("~", "~"), ("", ".")])
+async def test_nothing_but_a_dot_parts_the_segments_even_where_it_is_signed_along(first: str, second: str) -> None:
+    async with world() as w:
+        header, claims, _ = w.issuer.token("alice").split(".")
+        signed = header + first + claims
+        assert await w.outcome(signed + second + b64(w.issuer.signer.sign(signed.encode()))) == "shape"
+
+
+@pytest.mark.parametrize("segment", [0, 1, 2])
+async def test_a_token_with_an_empty_segment_is_malformed_whichever_it_is(segment: int) -> None:
+    async with world() as w:
+        parts = w.issuer.token("alice").split(".")
+        parts[segment] = ""
+        assert await w.outcome(".".join(parts)) == "shape"
+
+
+async def whoami(request: Request) -> JSONResponse:
+    body = (await request.body()).decode()
+    return JSONResponse({"user": request.user.subject, "auth": request.auth.scopes, "body": body})
+
+
+async def dependent(request: Request) -> JSONResponse:
+    return JSONResponse({"user": (await request.app.state.caller(request)).subject})
+
+
+def behind(way: str, w: World) -> ASGIApp:
+    """An application with this world's authenticator in front of it, in each of the ways there are."""
+    if way == "backend":
+        inner = Starlette(routes=[Route("/", whoami, methods=["POST"])])
+        private = AuthenticationMiddleware(inner.router, backend=BearerBackend(w.authenticator))
+        return Starlette(routes=[Mount("/", private)], exception_handlers={AuthError: on_auth_error})
+    if way == "middleware":
+        return BearerMiddleware(Starlette(routes=[Route("/", whoami, methods=["POST"])]), w.authenticator)
+    caller = Bearer(w.authenticator)
+    app = Starlette(
+        routes=[Route("/", dependent, methods=["POST"])], exception_handlers=dict(caller.exception_handlers)
+    )
+    app.state.caller = caller
+    return app
+
+
+WAYS = ["backend", "middleware", "dependency"]
+
+
+def client_at(app: ASGIApp, address: str | None, token: str) -> httpx.AsyncClient:
+    async def without_address(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "client": None}, receive, send)
+
+    transport = httpx.ASGITransport(without_address if address is None else app, client=(address or "", 50_000))
+    headers = {"authorization": f"Bearer {token}"}
+    return httpx.AsyncClient(transport=transport, base_url="http://app.test", headers=headers)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_refusals_are_counted_for_the_address_they_came_from_and_for_nobody_where_there_is_none(way: str) -> None:
+    async with world(limit="2/minute") as w:
+        app = behind(way, w)
+        async with client_at(app, "192.0.2.1", "x") as one, client_at(app, "192.0.2.2", "x") as two:
+            assert [(await one.post("/")).status_code for _ in range(3)] == [401, 401, 429]
+            assert [(await two.post("/")).status_code for _ in range(3)] == [401, 401, 429]
+        async with client_at(app, None, "x") as nowhere:
+            assert [(await nowhere.post("/")).status_code for _ in range(4)] == [401] * 4
+        assert [address for _, address, _ in w.events.refusals] == ["192.0.2.1"] * 3 + ["192.0.2.2"] * 3 + [None] * 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_whoever_is_let_in_is_authenticated_and_what_they_sent_arrives(way: str) -> None:
+    async with world() as w, client_at(behind(way, w), "192.0.2.1", w.issuer.token("alice")) as alice:
+        told = (await alice.post("/", content="their own words")).json()
+        assert told["user"] == "alice"
+        if way != "dependency":
+            assert told == {"user": "alice", "auth": ["authenticated"], "body": "their own words"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_refusal_is_a_complete_problem_that_nobody_may_store(way: str) -> None:
+    async with world() as w, client_at(behind(way, w), "192.0.2.1", "x") as nobody:
+        answer = await nobody.post("/")
+        assert answer.json() == {
+            "type": "about:blank",
+            "title": "Unauthorized",
+            "status": 401,
+            "code": "invalid_token",
+            "detail": "The access token is malformed",
+        }
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["www-authenticate"] == (
+            'Bearer error="invalid_token", error_description="The access token is malformed"'
+        )
+
+
+@pytest.mark.parametrize("extensions", [{}, {"extensions": None}, {"extensions": {}}, {"extensions": {"other": {}}}])
+async def test_a_websocket_of_a_server_that_cannot_answer_is_closed_and_told_why(extensions: dict[str, Any]) -> None:
+    async with world() as w:
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "websocket", "path": "/", "headers": [(b"authorization", b"Bearer x")], **extensions}
+        await behind("middleware", w)(scope, receive, send)
+        assert sent == [{"type": "websocket.close", "code": 1008, "reason": "The access token is malformed"}]
+
+
+async def test_what_no_longer_holds_is_not_kept_either() -> None:
+    async with world(leeway=0) as w:
+        for lasts in (10, 600):
+            w.at_once(w.issuer.token("alice", exp=int(w.clock.wall()) + lasts))
+        short, long = (w.issuer.token("alice", exp=int(w.clock.wall()) + lasts) for lasts in (10, 600))
+        await w.clock.advance(10)
+        assert w.cache.get(short, w.source, w.clock.wall()) is None
+        assert len(w.cache) == 1
+        w.issuer.rotate()
+        w.issuer.remove(w.issuer.keys[0].kid)
+        await w.clock.advance(301)
+        assert w.cache.get(long, w.source, w.clock.wall()) is None
+        assert len(w.cache) == 0
+
+
+async def test_keys_are_fetched_before_anybody_asks_and_the_lifespan_ends_as_it_should() -> None:
+    async with world(started=False) as w:
+        app = behind("middleware", w)
+        said: asyncio.Queue[Message] = asyncio.Queue()
+        heard: list[str] = []
+
+        async def send(message: Message) -> None:
+            heard.append(message["type"])
+
+        said.put_nowait({"type": "lifespan.startup"})
+        living = asyncio.create_task(app({"type": "lifespan", "state": {}}, said.get, send))
+        await w.clock.advance(0)
+        assert (heard, w.issuer.fetches) == (["lifespan.startup.complete"], 1)
+        said.put_nowait({"type": "lifespan.shutdown"})
+        await living
+        assert heard == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+        await w.clock.advance(10_000)
+        assert w.issuer.fetches == 1
+
+
+@pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
+def test_a_single_private_member_makes_a_key_unfit_whichever_it_is(member: str) -> None:
+    with pytest.raises(UnusableKey, match="private key"):
+        read_key({**spare_key("RS256").jwk(), member: "AQAB"})
+
+
+def test_the_algorithms_that_may_be_allowed_are_those_that_keys_are_read_for() -> None:
+    read = {alg for name in ALL_ALGORITHMS for alg in read_key(spare_key(name).jwk()).algorithms}
+    assert read == ALGORITHMS == ALL_ALGORITHMS
