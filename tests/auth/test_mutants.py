@@ -19,8 +19,10 @@ from taskward.auth import AuthError, InvalidToken
 from taskward.auth.asgi import Bearer, BearerMiddleware, on_auth_error
 from taskward.auth.backend import BearerBackend
 from taskward.auth.fetch import _retry_after
-from taskward.auth.keyset import ALGORITHMS, UnusableKey, read_key
+from taskward.auth.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
+from taskward.auth.secret import check_secret
 from taskward.auth.strict import MAX_DEPTH, json_object
+from taskward.auth.url import check_key_set_url
 from tests.auth.world import ALL_ALGORITHMS, World, world
 from tests.support.issuer import SigningKey, b64, spare_key
 
@@ -274,3 +276,77 @@ def test_a_single_private_member_makes_a_key_unfit_whichever_it_is(member: str) 
 def test_the_algorithms_that_may_be_allowed_are_those_that_keys_are_read_for() -> None:
     read = {alg for name in ALL_ALGORITHMS for alg in read_key(spare_key(name).jwk()).algorithms}
     assert read == ALGORITHMS == ALL_ALGORITHMS
+
+
+@pytest.mark.parametrize("crv", ["Ed25519", "P-256"])
+def test_an_rsa_key_is_an_rsa_key_whatever_curve_it_says_it_has(crv: str) -> None:
+    jwk = {name: value for name, value in spare_key("RS256").jwk().items() if name != "alg"}
+    assert read_key({**jwk, "crv": crv}).algorithms == {"RS256"}
+    with pytest.raises(UnusableKey, match="alg does not fit"):
+        read_key({**jwk, "crv": crv, "alg": "EdDSA" if crv == "Ed25519" else "ES256"})
+
+
+def test_a_set_without_a_usable_key_says_of_each_why() -> None:
+    keys = [{**spare_key("EdDSA").jwk(), "d": "AQ"}, {"kty": "oct", "kid": "k"}]
+    with pytest.raises(UnusableKeySet, match=r"^no usable key: a private key .*; a symmetric key"):
+        KeySet.parse(json.dumps({"keys": keys}).encode())
+    with pytest.raises(UnusableKeySet, match="the set is empty"):
+        KeySet.parse(b'{"keys": []}')
+
+
+@pytest.mark.parametrize("kid", [7, ["a"], {"a": 1}, True])
+async def test_a_kid_that_is_no_text_is_not_handed_on_to_the_log(kid: Any) -> None:
+    async with world() as w:
+        with pytest.raises(InvalidToken) as refusal:
+            await w.ask(w.issuer.token("alice", header={"kid": kid}))
+        assert refusal.value.kid is None
+
+
+def test_the_highest_port_is_one_and_plain_http_is_not_taken_unless_asked_for() -> None:
+    check_key_set_url("https://keys.example:65535/jwks")
+    check_key_set_url("http://keys.example/jwks", allow_http=True)
+    for url in ("https://keys.example:65536/jwks", "https://keys.\ud800.example/hunter2", "https://a/\ud800hunter2"):
+        with pytest.raises(ValueError, match="must be an http or https URL") as refusal:
+            check_key_set_url(url)
+        assert "hunter2" not in str(refusal.value)
+    with pytest.raises(ValueError, match="plain http to another machine"):
+        check_key_set_url("http://keys.example/jwks")
+
+
+ENOUGH = "0123456789abcdef" * 3
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "-----BEGIN PUBLIC KEY-----" + ENOUGH,
+        ENOUGH + '{"kty" \n :"RSA"}',
+        "ssh-ed25519 AAAA" + ENOUGH,
+        "ssh-x " + ENOUGH,
+        " \n ssh-rsa AAAA" + ENOUGH,
+        "ecdsa-sha2-nistp256 AAAA" + ENOUGH,
+    ],
+)
+def test_a_key_file_is_no_secret_in_whatever_way_it_was_pasted(pasted: str) -> None:
+    with pytest.raises(ValueError, match="is a key file"):
+        check_secret(pasted)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "----BEGIN",
+        "-----BEGI",
+        'kty":',
+        '"kty"',
+        '"kty"x:',
+        "x ssh-rsa A",
+        "xssh-rsa A",
+        "sshrsa A",
+        "ecdsasha A",
+        "ssh-rsa",
+        "ssh- A",
+    ],
+)
+def test_a_secret_that_only_resembles_a_key_file_is_one(odd: str) -> None:
+    check_secret(odd + ENOUGH)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import pytest
 from sqlalchemy import select
 
+from taskward.db import Database, Row, Statement
+from taskward.errors import DatabaseUnavailable
 from taskward.tasks.models import tasks
+from taskward.tasks.repository import Tasks
+from taskward.tasks.schemas import TaskInput
 from taskward.tasks.statements import owned
 from tests.conftest import Person
 
@@ -85,3 +91,33 @@ async def test_a_change_is_dated_now_and_in_any_case_later_than_the_one_before(
         for answer in (alice.get(path), alice.patch(path, json={"title": "again"}))
     ]
     assert later < (after - before).total_seconds() < later + 200
+
+
+async def test_a_change_of_nothing_keeps_to_if_match_too(alice: Person) -> None:
+    made = await alice.post(TASKS, json={"title": "first"})
+    path, first = f"{TASKS}/{made.json()['id']}", made.headers["etag"]
+    same = await alice.patch(path, json={}, headers={"if-match": first})
+    assert (same.status_code, same.json()) == (200, made.json())
+    changed = await alice.patch(path, json={"title": "second"})
+    stale = await alice.patch(path, json={}, headers={"if-match": first})
+    assert stale.status_code == 412
+    assert (await alice.get(path)).json() == changed.json()
+
+
+class Scripted(Database):
+    """Answers each statement with the next rows of a script."""
+
+    def __init__(self, *script: list[Row]) -> None:
+        self.script = list(script)
+
+    async def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        return self.script.pop(0)
+
+
+async def test_a_key_that_expires_between_two_looks_is_free_and_one_that_never_settles_is_not_tried_for_ever() -> None:
+    task, created = TaskInput(title="once"), {"id": 1}
+    assert await Tasks(Scripted([], [], [created]), "alice").create_once(task, "k") == (created, True)
+    never = Scripted(*[[] for _ in range(20)])
+    with pytest.raises(DatabaseUnavailable):
+        await Tasks(never, "alice").create_once(task, "k")
+    assert len(never.script) == 14  # three tries of two statements
