@@ -12,18 +12,23 @@ _INTERIM = b"HTTP/1.1 1"
 
 
 class OneWrite:
-    """What the cycle of one request takes for its transport. ``done`` is to be called when the answer is complete."""
+    """What the cycle of one request takes for its transport.
 
-    __slots__ = ("_head", "_then", "_transport")
+    ``done`` is to be called when the answer is complete, and calls ``then``; ``end`` is called to close.
+    """
 
-    def __init__(self, transport: asyncio.Transport, then: Callable[[], None]) -> None:
-        self._transport, self._then = transport, then
+    __slots__ = ("_end", "_head", "_then", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, then: Callable[[], None], end: Callable[[], None]) -> None:
+        self._transport, self._then, self._end = transport, then, end
         self._head: bytes | None = None  # none yet; or what waits; or empty, once it has been written
 
     def write(self, data: bytes) -> None:
+        if self._transport.is_closing():  # nobody is there any more, and uvloop would raise
+            return
         if self._head:
             head, self._head = self._head, b""
-            self._transport.writelines((head, data))
+            self._transport.write(head + data)
         elif self._head is None and not data.startswith(_INTERIM):  # 100 Continue is wanted now
             self._head = data
         else:
@@ -35,7 +40,7 @@ class OneWrite:
 
     def close(self) -> None:
         self._flush()
-        self._transport.close()
+        self._end()
 
     def _flush(self) -> None:
         if self._head:

@@ -8,6 +8,7 @@ import asyncio
 import random
 import socket
 from asyncio.events import TimerHandle
+from collections import deque
 from typing import Any, ClassVar
 
 import httptools
@@ -22,6 +23,8 @@ MAX_HEAD = 64 * 1024
 """Bytes of a request's line and header fields."""
 MAX_HEADERS = 100
 MAX_URL = 8 * 1024
+MAX_PIPELINE = 64
+"""Requests that may wait on one connection for the answers to those before them."""
 MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes of a whole request, chunk extensions, trailers and what is left of a refused body included."""
 
@@ -55,6 +58,9 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
+        # Else this and they would hold one another until the collector comes, and what they were sent with them.
+        self.pipeline.clear()
+        self.cycle = None  # type: ignore[assignment]  # as before the first request
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio: true keeps the way out open
         """Who has sent a whole request and then says no more still gets the answer."""
@@ -90,18 +96,42 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._check_head()
-        self._heading = False
         super().on_headers_complete()
+        self._heading = False
         # Trailer fields follow a body, and would be taken for header fields that no proxy has seen (RFC 9110 §6.5.1).
-        self.headers = []
+        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # a list that stays empty
+        cycle = self.cycle
         if self.expect_100_continue or self.parser.should_upgrade() or "leaving" in self.app_state:
             # After the first two, what comes next on this connection might be a body, another protocol, or a request.
-            self.cycle.keep_alive = False
-        self.cycle.transport = answer = OneWrite(self.transport, self.cycle.on_response)  # type: ignore[assignment]  # as good as one
-        self.cycle.on_response = answer.done
+            cycle.keep_alive = False
+        cycle.transport = answer = OneWrite(self.transport, cycle.on_response, self._end)  # type: ignore[assignment]  # as good as one
+        cycle.on_response = answer.done
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self.cycle.more_body:  # answered before it was all there: only now it is the client's turn again
+            self.cycle.more_body = False
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _end(self) -> None:
+        """Close after an answer. With part of a body still on its way, that is read first, and thrown away.
+
+        Closed at once, the connection would be reset and the answer lost with it (RFC 9112 §9.6): the client may not
+        have read it while it was sending.
+        """
+        if self._idle and self.cycle is not None and self.cycle.more_body and not self.transport.is_closing():
+            self._deaf, self._received = True, 0
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def _check_head(self) -> None:
         headers = self.headers
+        if len(self.pipeline) >= MAX_PIPELINE:
+            raise BadRequest("Too many requests at once")
         if len(headers) > MAX_HEADERS or (
             self._first + self._received > MAX_HEAD
             and sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD
@@ -136,9 +166,7 @@ class Connection(HttpToolsProtocol):
         self._deaf, self._received = True, 0
         cycle = self.cycle
         if self._idle and cycle is not None and cycle.more_body and not self._heading:
-            # What is left of a body whose request has been answered. Closed at once, the connection would be reset
-            # and the answer lost with it (RFC 9112 §9.6): the client may not have read it while it was sending.
-            self.transport.write_eof()
+            self._end()  # what is left of a body whose request has been answered
         elif not self._idle and not (cycle.more_body and not cycle.response_started):
             cycle.keep_alive = False  # the requests before this one are answered; then the connection ends
         elif self.pipeline:
@@ -146,6 +174,7 @@ class Connection(HttpToolsProtocol):
         else:
             if not self._idle:
                 cycle.disconnected = True
+                cycle.waiting_for_100_continue = False
                 cycle.message_event.set()
             self._write(problem)
 

@@ -4,6 +4,8 @@ import asyncio
 import os
 import re
 import socket
+import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -276,6 +278,98 @@ async def test_trailers_without_end_are_no_longer_read(service: Service, token: 
             sent += 60_000
     assert sent < 50_000_000
     wire.close()
+
+
+async def test_trailers_cost_no_memory_while_they_come_nor_afterwards(service: Service, reliability: Report) -> None:
+    """Eight million bytes of trailers are more than a million fields; nobody needs a token to send them."""
+    before = resident(service.process.pid)
+    trailers = b"".join(b"%02x:b\r\n" % (number % 256) for number in range(1_200_000))
+    for _ in range(3):
+        wire = await Wire.to(service.port)
+        await wire.send(b"POST /healthz HTTP/1.1\r\nhost: x\r\n" + te + b"\r\n\r\n0\r\n" + trailers)
+        await asyncio.sleep(0.3)
+        wire.close()
+    grown = resident(service.process.pid) - before
+    reliability("Trailer floods: 3 connections, 7 MB each", connections=3, grown_mb=round(grown / 1e6, 1))
+    assert grown < 20_000_000
+
+
+async def test_pipelines_without_end_cost_no_memory_and_nobody_waits(service: Service, reliability: Report) -> None:
+    before = resident(service.process.pid)
+    wires = [await Wire.to(service.port) for _ in range(10)]
+    sending = [asyncio.create_task(wire.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 10_000)) for wire in wires]
+    await asyncio.sleep(1)
+    grown = resident(service.process.pid) - before
+    reliability("Pipelines: 10 connections, 10,000 requests each", connections=10, grown_mb=round(grown / 1e6, 1))
+    assert grown < 20_000_000
+    assert (await exchange(service.port)).statuses == []
+    for wire in wires:
+        wire.close()
+    await asyncio.gather(*sending)
+
+
+@pytest.mark.parametrize("fields", [(), (b"connection: close",)], ids=["kept", "to be closed"])
+@pytest.mark.parametrize("size", [300_000, 4_000_000])
+async def test_the_answer_to_a_refused_upload_arrives_whatever_is_still_being_sent(
+    service: Service, token: bytes, size: int, fields: tuple[bytes, ...]
+) -> None:
+    def upload() -> int:
+        """As most clients do it: all of the body first, and only then a look at the answer."""
+        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as wire:
+            wire.sendall(post(token, b"content-length: %d" % size, *fields))
+            wire.sendall(b"x" * size)
+            return int(wire.recv(1000).split()[1])
+
+    for _ in range(5):
+        assert await asyncio.to_thread(upload) == 413
+
+
+async def test_what_is_no_request_is_told_so_after_an_answer_that_came_early_too(service: Service) -> None:
+    wire = await Wire.to(service.port)
+    await wire.send(post(b"", b"content-length: 15"))
+    assert (await wire.answer()).status == 401
+    await wire.send(BODY + b"GET http://[ HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert_is_a_problem(await wire.answer(), 400)
+    assert await wire.ended()
+    wire.close()
+
+
+@pytest.mark.torture
+async def test_a_connection_is_kept_as_long_after_an_answer_that_came_early_as_after_any(service: Service) -> None:
+    wire = await Wire.to(service.port)
+    await wire.send(post(b"", b"content-length: 15"))
+    assert (await wire.answer()).status == 401
+    await wire.send(BODY)
+    assert not await wire.ended(20), "proxies keep theirs for 60 s"
+    await wire.send(NEXT)
+    assert (await wire.answer()).status == 200
+    wire.close()
+
+
+@pytest.mark.parametrize("broken", [b"xyz\r\n", b"fffffffffffffffff\r\n"])
+async def test_a_body_that_was_asked_for_and_is_none_is_400_and_no_crash(
+    service: Service, token: bytes, broken: bytes
+) -> None:
+    found = await exchange(service.port, post(token, te, b"expect: 100-continue") + broken)
+    assert [status for status in found.statuses if status != 100] == [400]
+    assert "crashed" not in service.said()
+
+
+async def test_who_is_gone_before_the_answers_are_leaves_no_traceback(service: Service) -> None:
+    def leave() -> None:
+        wire = socket.socket()
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+        wire.connect(("127.0.0.1", service.port))
+        wire.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n" * 5)
+        time.sleep(0.3)
+        wire.close()
+
+    for _ in range(3):
+        await asyncio.to_thread(leave)
+    await asyncio.sleep(0.3)
+    assert "Traceback" not in service.said()
+    assert "crashed" not in service.said()
 
 
 async def test_an_oversized_body_is_413_and_the_connection_stays_usable_when_it_ends(
