@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from taskward.auth import AuthError, InvalidToken
 from taskward.auth.asgi import Bearer, BearerMiddleware, on_auth_error
 from taskward.auth.backend import BearerBackend
-from taskward.auth.fetch import _retry_after
+from taskward.auth.fetch import FetchFailed, _retry_after, fetch
 from taskward.auth.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
 from taskward.auth.secret import check_secret
 from taskward.auth.strict import MAX_DEPTH, json_object
@@ -350,3 +350,41 @@ def test_a_key_file_is_no_secret_in_whatever_way_it_was_pasted(pasted: str) -> N
 )
 def test_a_secret_that_only_resembles_a_key_file_is_one(odd: str) -> None:
     check_secret(odd + ENOUGH)
+
+
+async def test_the_question_for_keys_names_the_types_and_the_one_encoding_that_are_read() -> None:
+    async with world() as w:
+        asked = w.requests[0].headers
+        assert asked["accept"] == "application/jwk-set+json, application/json"
+        assert asked["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("cache_control", "seconds"),
+    [
+        ("public,max-age=70", 70),
+        ("MAX-AGE \t=  70", 70),
+        ("max-agess=70", None),
+        ("max-age=ss70", None),
+        ("max-age=\\70", None),
+        ("xmax-age=70", None),
+        ("s-max-age=70", None),
+    ],
+)
+async def test_max_age_is_a_word_of_its_own_with_a_number_behind_it(cache_control: str, seconds: int | None) -> None:
+    answer = httpx.Response(200, headers={"cache-control": cache_control}, content=b"{}")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answer)) as http:
+        assert (await fetch(http, "https://keys.example/jwks")).max_age == seconds
+
+
+async def test_no_redirect_is_followed_even_by_a_client_that_follows_them() -> None:
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(302, headers={"location": "https://elsewhere.example/jwks"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond), follow_redirects=True) as http:
+        with pytest.raises(FetchFailed, match="status 302"):
+            await fetch(http, "https://keys.example/jwks")
+    assert asked == ["https://keys.example/jwks"]

@@ -14,6 +14,7 @@ from taskward.db import Database, Row, Statement
 from taskward.errors import DatabaseUnavailable
 from taskward.tasks.models import tasks
 from taskward.tasks.repository import Tasks
+from taskward.tasks.request import MAX_BODY
 from taskward.tasks.schemas import TaskInput
 from taskward.tasks.statements import owned
 from tests.conftest import Person
@@ -26,6 +27,8 @@ TASKS = "/api/me/tasks"
     [
         ("application/json", 200),
         ("application/*", 200),
+        ("text/html , application/json ;q=1", 200),
+        ("application/json ;q=0 , application/*", 406),
         ("text/html, application/json;q=0.001", 200),
         ("application/json;q=0", 406),
         ("application/json; q = 0.0", 406),
@@ -121,3 +124,26 @@ async def test_a_key_that_expires_between_two_looks_is_free_and_one_that_never_s
     with pytest.raises(DatabaseUnavailable):
         await Tasks(never, "alice").create_once(task, "k")
     assert len(never.script) == 14  # three tries of two statements
+
+
+async def test_whoever_says_nothing_of_what_they_accept_is_answered(alice: Person) -> None:
+    del alice.headers["accept"]
+    for accept in (None, "", "*/*", "application/json"):
+        answer = await alice.get(TASKS, headers={} if accept is None else {"accept": accept})
+        assert (answer.status_code, "accept" in answer.request.headers) == (200, accept is not None)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/healthz", "/openapi.json", TASKS, f"{TASKS}/counts"])
+async def test_a_path_with_a_line_end_behind_it_is_another_path(alice: Person, path: str) -> None:
+    assert (await alice.get(path)).status_code == 200
+    assert (await alice.get(f"{path}%0a")).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_body_announced_as_too_large_is_refused_even_where_none_is_read(alice: Person, method: str) -> None:
+    path = f"{TASKS}/{(await alice.post(TASKS, json={'title': 'kept'})).json()['id']}"
+    refused = await alice.request(method, path, headers={"content-length": str(MAX_BODY + 1)})
+    assert refused.status_code == 413
+    assert (await alice.get(path)).json()["title"] == "kept"
+    for fine in ({"content-length": str(MAX_BODY)}, {"content-length": "many"}, {"x-number": str(MAX_BODY + 1)}):
+        assert (await alice.request(method, path, headers=fine)).status_code in (200, 204, 404)
