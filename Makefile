@@ -32,7 +32,7 @@ test-python: install ; @$(BIN)/python -m pytest $(ARGS) ## The service (ARGS="-k
 test-web: install ; @npm --prefix web run --silent test ## The web client's own
 test-browser: ; @$(PYTHON) scripts/install.py build && $(BIN)/python scripts/browser.py ## A person in a real Chromium
 contract: python ; @$(BIN)/python -m pytest tests/contract $(ARGS) ## The HTTP contract (ARGS="--base-url http://…" for a running server)
-torture: python ; @$(BIN)/python -m pytest tests/faults tests/attacks tests/replicas -p tests.support.leaks -m "torture or not torture" --write-reliability docs/reliability.md $(ARGS) ## Everything that can go wrong, in real time; writes docs/reliability.md
+torture: python ; @$(BIN)/python -m pytest tests/attacks tests/isolation tests/faults tests/replicas -p tests.support.leaks -m "torture or not torture" --write-reliability docs/reliability.md $(ARGS) ## Everything that can go wrong, in real time; writes docs/reliability.md
 
 ##@ Measure it
 bench: python ; @$(BIN)/python -m benchmarks ## All measurements
