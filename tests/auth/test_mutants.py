@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import zlib
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -18,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from taskward.auth import AuthError, InvalidToken
 from taskward.auth.asgi import Bearer, BearerMiddleware, on_auth_error
 from taskward.auth.backend import BearerBackend
-from taskward.auth.fetch import FetchFailed, _retry_after, fetch
+from taskward.auth.fetch import Fetched, FetchFailed, _retry_after, fetch
 from taskward.auth.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
 from taskward.auth.secret import check_secret
 from taskward.auth.strict import MAX_DEPTH, json_object
@@ -388,3 +391,46 @@ async def test_no_redirect_is_followed_even_by_a_client_that_follows_them() -> N
         with pytest.raises(FetchFailed, match="status 302"):
             await fetch(http, "https://keys.example/jwks")
     assert asked == ["https://keys.example/jwks"]
+
+
+class Sent(httpx.AsyncByteStream):
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.body
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack", "read"),
+    [
+        ("", bytes, True),
+        ("identity", bytes, True),
+        ("gzip", gzip.compress, True),
+        (" \tGZip ", gzip.compress, True),
+        ("gzip", zlib.compress, False),
+        ("br", bytes, False),
+        ("deflate", bytes, False),
+        ("gzip, gzip", gzip.compress, False),
+    ],
+)
+async def test_an_answer_is_read_in_the_encoding_asked_for_or_in_none(
+    encoding: str, pack: Callable[[bytes], bytes], read: bool
+) -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-encoding": encoding}, stream=Sent(pack(b'{"keys": []}')))
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
+        if read:
+            assert (await fetch(http, "https://keys.example/jwks")).body == b'{"keys": []}'
+        else:
+            with pytest.raises(FetchFailed):
+                await fetch(http, "https://keys.example/jwks")
+
+
+async def test_an_answer_in_full_to_a_conditional_question_is_read_and_an_error_is_one() -> None:
+    answers = iter([httpx.Response(200, content=b"{}", headers={"etag": '"b"'}), httpx.Response(500)])
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: next(answers))) as http:
+        assert await fetch(http, "https://keys.example/jwks", '"a"') == Fetched(b"{}", '"b"', None)
+        with pytest.raises(FetchFailed, match="status 500"):
+            await fetch(http, "https://keys.example/jwks", '"b"')
