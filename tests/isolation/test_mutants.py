@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -37,6 +38,11 @@ TASKS = "/api/me/tasks"
         ("application/*;q=0, application/json", 200),
         ("application/json, application/*;q=0", 200),
         ("application/json;q=0, application/*", 406),
+        ("*/*;q=0, application/*", 200),
+        ("application/*, */*;q=0", 200),
+        ("application/*;q=0, */*", 406),
+        ("*/*;q=0.1, text/html", 200),
+        ("*/*;q=0", 406),
         ("text/html", 406),
         ("xx/xx", 406),
     ],
@@ -147,3 +153,29 @@ async def test_a_body_announced_as_too_large_is_refused_even_where_none_is_read(
     assert (await alice.get(path)).json()["title"] == "kept"
     for fine in ({"content-length": str(MAX_BODY)}, {"content-length": "many"}, {"x-number": str(MAX_BODY + 1)}):
         assert (await alice.request(method, path, headers=fine)).status_code in (200, 204, 404)
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/x"])
+async def test_the_place_of_the_api_itself_is_private_too_and_what_begins_like_it_is_not(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    assert (await client.get(path)).status_code == 401
+    assert (await client.get("/apix")).status_code == 404
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(24 * 60 - 1, 422), (24 * 60 + 1, 201)])
+async def test_a_key_is_ones_own_for_24_hours_and_then_free_and_nobody_elses_is_touched(
+    alice: Person, bob: Person, database_url: str, minutes: int, status: int
+) -> None:
+    key = {"idempotency-key": "k"}
+    for person in (alice, bob):
+        assert (await person.post(TASKS, json={"title": "once"}, headers=key)).status_code == 201
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("UPDATE idempotency_keys SET created_at = now() - $1 * interval '1 minute'", minutes)
+        again = await alice.post(TASKS, json={"title": "twice"}, headers=key)
+        keys = await connection.fetch("SELECT user_id, key FROM idempotency_keys ORDER BY 1, 2")
+    finally:
+        await connection.close()
+    assert again.status_code == status
+    assert [tuple(row) for row in keys] == [("alice", "k"), ("bob", "k")]
