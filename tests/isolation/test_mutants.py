@@ -179,3 +179,25 @@ async def test_a_key_is_ones_own_for_24_hours_and_then_free_and_nobody_elses_is_
         await connection.close()
     assert again.status_code == status
     assert [tuple(row) for row in keys] == [("alice", "k"), ("bob", "k")]
+
+
+async def test_a_repeat_answers_ones_own_task_of_that_key_and_no_other_with_its_id_or_its_owner(
+    alice: Person, bob: Person, database_url: str
+) -> None:
+    key = {"idempotency-key": "k"}
+    before = (await alice.post(TASKS, json={"title": "before"})).json()
+    first = (await alice.post(TASKS, json={"title": "once"}, headers=key)).json()
+    after = (await alice.post(TASKS, json={"title": "after"})).json()
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("INSERT INTO tasks (user_id, id, title) VALUES ('bob', $1, 'of Bob''s')", first["id"])
+        await connection.execute(
+            "INSERT INTO tasks (user_id, id, title) VALUES ('0', $1, 'of another''s')", first["id"]
+        )
+    finally:
+        await connection.close()
+    assert (await alice.post(TASKS, json={"title": "once"}, headers=key)).json() == first
+    assert (await alice.delete(f"{TASKS}/{first['id']}")).status_code == 204
+    assert (await alice.post(TASKS, json={"title": "once"}, headers=key)).json() == first
+    assert (await alice.get(TASKS)).json()["items"] == [after, before]
+    assert [task["title"] for task in (await bob.get(TASKS)).json()["items"]] == ["of Bob's"]
