@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -132,7 +133,7 @@ def ratio(cells: list[Cell], kind: str, of: Callable[[Cell], float] = lambda cel
 
 
 async def explain(url: str) -> dict[str, list[str]]:
-    """The plan of every read, run once before so that its pages are at hand."""
+    """The plan of every read, run once before so that its pages are at hand. Raises RuntimeError for a plan that sorts."""
     owner, ident = person(4711), task(PEOPLE["large"], 4711, 50)
     values = {"owner": owner, "id": ident, "limit": 51, "completed": False, "pattern": "%number 4711%"}
     reads = {
@@ -154,6 +155,9 @@ async def explain(url: str) -> dict[str, list[str]]:
                     f"EXPLAIN (ANALYZE, COSTS OFF, BUFFERS) EXECUTE read_{number}({arguments})"
                 )
             found[name] = [row[0] for row in rows]
+            told = "\n".join(found[name])
+            if " using tasks_" not in told or re.search("Seq Scan|Bitmap|Sort", told):
+                raise RuntimeError(f"{name} is not walked along one index any more:\n{told}")
     return found
 
 
