@@ -133,7 +133,7 @@ def ratio(cells: list[Cell], kind: str, of: Callable[[Cell], float] = lambda cel
 
 
 async def explain(url: str) -> dict[str, list[str]]:
-    """The plan of every read, run once before so that its pages are at hand. Raises RuntimeError for a plan that sorts."""
+    """The plan of every read, its pages at hand. Raises RuntimeError for a plan that sorts."""
     owner, ident = person(4711), task(PEOPLE["large"], 4711, 50)
     values = {"owner": owner, "id": ident, "limit": 51, "completed": False, "pattern": "%number 4711%"}
     reads = {

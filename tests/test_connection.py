@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+import struct
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -35,6 +37,8 @@ class Place:
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return
+        if scope["path"] == "/slow":
+            await asyncio.sleep(1.5)
         if scope["path"] == "/breaks":
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
             await asyncio.sleep(0.1)
@@ -54,7 +58,14 @@ class Place:
 async def place() -> AsyncIterator[Place]:
     place = Place()
     config = uvicorn.Config(
-        place.app, http=Connection, ws="none", interface="asgi3", lifespan="off", log_config=None, proxy_headers=False
+        place.app,
+        http=Connection,
+        ws="none",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+        timeout_keep_alive=1,
     )
     config.load()
     state = ServerState()
@@ -79,7 +90,9 @@ def no_collector() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_collector")
-@pytest.mark.parametrize("sent", [GET, GET * 3, b"HEAD" + GET[3:], GET[:-2], b"GARBAGE\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent", [GET, GET * 3, b"HEAD" + GET[3:], GET[:-2], b"GARBAGE\r\n\r\n", GET.replace(b"host", b"most")]
+)
 async def test_a_connection_that_ended_is_forgotten_at_once_and_not_when_the_collector_comes(
     place: Place, sent: bytes
 ) -> None:
@@ -98,16 +111,28 @@ async def test_a_connection_that_ended_is_forgotten_at_once_and_not_when_the_col
 
 
 @pytest.mark.usefixtures("no_collector")
+async def test_a_connection_that_was_reset_is_forgotten_at_once_too(place: Place) -> None:
+    for _ in range(5):
+        reader, writer = await place.client()
+        writer.write(GET)
+        await reader.readuntil(b"ok")
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+    await asyncio.sleep(0.3)
+    assert place.alive == 0
+
+
+@pytest.mark.usefixtures("no_collector")
 async def test_requests_that_waited_on_a_connection_that_was_lost_are_forgotten_with_it(place: Place) -> None:
     place.go.clear()
     _, writer = await place.client()
-    writer.write(GET * 20)
+    writer.write(GET * 90)
     await asyncio.sleep(0.2)
     writer.transport.abort()
     await asyncio.sleep(0.1)
     place.go.set()
     await asyncio.sleep(0.1)
-    assert place.begun < 20, "nobody waits for the others any more"
+    assert place.begun < 10, "nobody waits for the others any more"
     assert place.alive == 0
 
 
@@ -135,3 +160,46 @@ async def test_a_piece_of_a_head_that_a_client_never_sees_the_end_of_is_no_excep
     writer.transport.abort()
     await asyncio.sleep(0.2)
     assert not failures
+
+
+POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n"
+
+
+async def test_the_keep_alive_of_an_early_answer_does_not_cut_off_the_request_after_it(place: Place) -> None:
+    reader, writer = await place.client()
+    writer.write(POST)
+    await reader.readuntil(b"ok")
+    writer.write(b"body" + GET.replace(b"/", b"/slow", 1))
+    assert (await asyncio.wait_for(reader.readuntil(b"ok"), 5)).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_head_that_began_behind_a_whole_request_is_not_waited_for_either(
+    place: Place, monkeypatch: pytest.MonkeyPatch, early: bool
+) -> None:
+    monkeypatch.setattr(Connection, "look_every", 0.1)
+    reader, writer = await place.client()
+    if early:
+        writer.write(POST)
+        await reader.readuntil(b"ok")
+    writer.write((b"body" if early else GET) + b"GET /x")
+    told = await asyncio.wait_for(reader.read(), 0.9)  # before keep-alive would end it
+    assert b"HTTP/1.1 408" in told
+    writer.close()
+
+
+@pytest.mark.parametrize("fields", [b"", b"connection: close\r\n"])
+async def test_the_rest_of_a_body_may_come_as_slowly_after_its_answer_as_before(
+    place: Place, monkeypatch: pytest.MonkeyPatch, fields: bytes
+) -> None:
+    monkeypatch.setattr(Connection, "look_every", 0.2)  # the rest is waited for 1.2 s, what has to go for 0.4
+    reader, writer = await place.client()
+    writer.write(POST.replace(b"content-length: 4\r\n", b"content-length: 100\r\n" + fields))
+    await reader.readuntil(b"ok")
+    for _ in range(9):
+        await asyncio.sleep(0.1)
+        writer.write(b"0123456789")
+        await writer.drain()  # raises when the connection was reset
+    assert not writer.transport.is_closing()
+    writer.close()

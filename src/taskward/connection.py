@@ -23,7 +23,7 @@ MAX_HEAD = 64 * 1024
 """Bytes of a request's line and header fields."""
 MAX_HEADERS = 100
 MAX_URL = 8 * 1024
-MAX_PIPELINE = 64
+MAX_PIPELINE = 32
 """Requests that may wait on one connection for the answers to those before them."""
 MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes of a whole request, chunk extensions, trailers and what is left of a refused body included."""
@@ -34,7 +34,7 @@ class Connection(HttpToolsProtocol):
 
     look_every: ClassVar[float] = 5
     #: How often in a row the client may be found to owe the same thing.
-    patience: ClassVar[dict[str, int]] = {"head": 2, "body": 6, "reading": 6, "leaving": 1}
+    patience: ClassVar[dict[str, int]] = {"head": 2, "body": 6, "rest": 6, "reading": 6, "leaving": 1}
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -58,6 +58,7 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         # Else this and they would hold one another until the collector comes, and what they were sent with them.
         self.pipeline.clear()
         self.cycle = None  # type: ignore[assignment]  # as before the first request
@@ -83,14 +84,14 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             pass  # answered in HTTP/1.1 all the same; on_headers_complete has seen to what comes after
         except httptools.HttpParserError as error:
-            cause = error.__context__
-            self._refuse(cause if isinstance(cause, Problem) else BadRequest())
+            self._refuse(_problem_of(error))
         else:
             if self._received > MAX_HEAD and (self._heading or self._received > MAX_MESSAGE):
                 self._refuse(HeadTooLarge())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._unset_keepalive_if_required()
         self._heading = True
         self._first, self._received = self._chunk, 0
 
@@ -177,6 +178,7 @@ class Connection(HttpToolsProtocol):
                 cycle.waiting_for_100_continue = False
                 cycle.message_event.set()
             self._write(problem)
+        self.flow.resume_reading()  # it may have been paused for a body that is now thrown away
 
     def _write(self, problem: Problem) -> None:
         status, headers, body = _rendered(problem)
@@ -201,7 +203,7 @@ class Connection(HttpToolsProtocol):
         self._owed = owed
         if owed is None or self._times < self.patience[owed[0]]:
             return
-        if owed[0] in ("reading", "leaving") or (owed[0] == "head" and not self._heading):
+        if owed[0] in ("reading", "leaving", "rest") or (owed[0] == "head" and not self._heading):
             self.transport.abort()
         else:
             self._refuse(RequestTimeout())
@@ -210,11 +212,19 @@ class Connection(HttpToolsProtocol):
         """What the client has to do before anything goes on, and of which request; None when it is not its turn."""
         if unread := self.transport.get_write_buffer_size():
             return "reading", unread
+        if self._idle and self.cycle is not None and self.cycle.more_body:
+            return "rest", self.cycle  # of a body whose request has been answered
         if self._deaf and (self._idle or self.cycle.disconnected):
             return "leaving", None
         if self._idle:
-            return ("head", self.cycle) if self.timeout_keep_alive_task is None else None
+            return ("head", self.cycle) if self._heading or self.timeout_keep_alive_task is None else None
         return ("body", self.cycle) if self.cycle.more_body else None
+
+
+def _problem_of(error: httptools.HttpParserError) -> Problem:
+    """What this file raised within the parser, without the traceback, whose frames would hold on to the connection."""
+    cause = error.__context__
+    return cause.with_traceback(None) if isinstance(cause, Problem) else BadRequest()
 
 
 def _rendered(problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -355,6 +355,17 @@ async def test_a_body_that_was_asked_for_and_is_none_is_400_and_no_crash(
     assert "crashed" not in service.said()
 
 
+async def test_a_refusal_in_the_middle_of_a_long_body_reaches_a_client_that_goes_on_sending(
+    service: Service, token: bytes
+) -> None:
+    def send() -> int:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=5) as wire:
+            wire.sendall(post(token, te) + b"19000\r\n" + b"a" * 0x19000 + b"\r\nxyz\r\n" + b"z" * 4_000_000)
+            return int(wire.recv(1000).split()[1])
+
+    assert await asyncio.to_thread(send) in (400, 413)
+
+
 async def test_who_is_gone_before_the_answers_are_leaves_no_traceback(service: Service) -> None:
     def leave() -> None:
         wire = socket.socket()
