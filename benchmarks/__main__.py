@@ -69,7 +69,7 @@ def run(*, quick: bool, rounds: int) -> tuple[Cells, dict[str, Any]]:
         found["memory"] = {name: server.memory() for name, server in by_name.items()}
         found["memory_loaded"] = found["memory"]["taskward"]
         found["fetches"] = dict(issuer.fetches)
-        found |= extras.authentication(load, running, 8)
+        found |= extras.authentication(load, running, 24)
         found |= extras.flood(by_name["taskward"], issuer, load)
         stack.close()
         found |= extras.starts(environment, issuer.token(seed.USERS[0]), PORT + 20, 5)

@@ -22,10 +22,10 @@ class TokenCache:
     def get(self, token: str, source: KeySource, now: float) -> Identity | None:
         """Whom this very token was verified for, if it would be again ``now`` (seconds since the epoch)."""
         digest = _digest(token)
-        entry = self._entries.get(digest)
-        if entry is None:
+        try:
+            identity, key = self._entries[digest]
+        except KeyError:
             return None
-        identity, key = entry
         if source.known(key.kid) is not key:
             # Its key was removed or replaced, or no key is usable any more: so is every other entry of that key.
             self._entries.clear()
