@@ -75,7 +75,7 @@ def run(*, quick: bool, rounds: int) -> tuple[Cells, dict[str, Any]]:
         found |= extras.starts(environment, issuer.token(seed.USERS[0]), PORT + 20, 5)
         found |= extras.stalls(load, environment, PORT + 40, 3)
         found |= extras.workers(load, environment, PORT + 50, 4)
-        found |= extras.verification(60, 100_000)
+        found |= extras.verification(200, 100_000)
         found["database_memory"] = database.memory()
     return cells, found
 
