@@ -7,6 +7,7 @@ from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from taskward.dsn import one_dsn_for_each_host
 from taskward.tasks.models import metadata
 
 LOCK = 7_261_539_402  # any number, as long as every replica takes the same
@@ -20,16 +21,21 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
+async def connect() -> asyncpg.Connection:
+    """To the first host that takes writes. Raises what the first one that failed did."""
+    failure: Exception | None = None
+    for url in one_dsn_for_each_host(context.config.attributes["database_url"]):
+        try:
+            return await asyncpg.connect(url, statement_cache_size=0, timeout=10, target_session_attrs="read-write")
+        except Exception as error:
+            failure = failure or error
+    assert failure is not None  # noqa: S101 - there is at least one host
+    raise failure
+
+
 async def main() -> None:
-    url = context.config.attributes["database_url"]
-    # The URL goes to asyncpg as it is: it knows sslmode and several hosts, which SQLAlchemy's own parsing does not.
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=lambda: asyncpg.connect(
-            url, statement_cache_size=0, timeout=10, target_session_attrs="read-write"
-        ),
-        poolclass=pool.NullPool,
-    )
+    # The URL goes to asyncpg as it is: it knows sslmode, which SQLAlchemy's own parsing does not.
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
         await connection.commit()

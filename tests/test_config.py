@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskward.config import BadSettings, Settings, load_settings
-from taskward.dsn import plain_dsn
+from taskward.dsn import one_dsn_for_each_host, plain_dsn
 from tests.support.process import ROOT
 
 LEAST = {
@@ -390,13 +390,17 @@ def test_a_proxy_is_an_address_or_a_network(load: Load, proxy: str) -> None:
 
 
 def understood(url: str) -> tuple[Any, Any]:
-    """Addresses and parameters as asyncpg itself reads them."""
-    addresses, parameters = connect_utils._parse_connect_dsn_and_args(
-        dsn=url,
-        **dict.fromkeys(("host", "port", "user", "password", "passfile", "database", "ssl", "service", "servicefile")),
-        **dict.fromkeys(("direct_tls", "server_settings", "target_session_attrs", "krbsrvname", "gsslib")),
-    )
-    return addresses, parameters
+    """Addresses and parameters as asyncpg itself reads them, asked for one host after the other as the service does."""
+    all_addresses = []
+    for dsn in one_dsn_for_each_host(url):
+        addresses, parameters = connect_utils._parse_connect_dsn_and_args(
+            dsn=dsn,
+            **dict.fromkeys(("host", "port", "user", "password", "passfile", "database", "ssl", "service")),
+            **dict.fromkeys(("servicefile", "direct_tls", "server_settings", "target_session_attrs")),
+            **dict.fromkeys(("krbsrvname", "gsslib")),
+        )
+        all_addresses += addresses
+    return all_addresses, parameters
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])

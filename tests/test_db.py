@@ -10,6 +10,7 @@ from taskward.db import Database, Statement
 from taskward.errors import DatabaseUnavailable
 from taskward.tasks import statements
 
+WRITTEN = "hunter2"
 ONE = Statement(select(literal_column("1").label("one")))
 
 
@@ -51,7 +52,7 @@ async def test_an_address_that_leads_nowhere_is_unavailable_with_its_state_and_n
     ("values", "what"),
     [
         ({"id": uuid4(), "title": ""}, "tasks_title_check"),
-        ({"id": "hunter2", "title": "a"}, "DataError"),
+        ({"id": WRITTEN, "title": "a"}, "DataError"),
     ],
     ids=["a row that a constraint refuses", "an argument that its column cannot hold"],
 )
@@ -63,9 +64,9 @@ async def test_a_statement_that_is_a_bug_is_told_without_what_somebody_wrote(
     await db.open()
     try:
         with pytest.raises(Exception) as bug:  # noqa: PT011 - whatever the driver raises
-            await db.rows(statements.CREATE, {"owner": "alice", "description": "hunter2", "completed": False, **values})
+            await db.rows(statements.CREATE, {"owner": "alice", "description": WRITTEN, "completed": False, **values})
     finally:
         await db.close()
     told = "".join(traceback.format_exception(bug.value))
     assert what in told
-    assert "hunter2" not in told
+    assert WRITTEN not in told

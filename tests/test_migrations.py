@@ -17,9 +17,11 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from taskward.dsn import plain_dsn
 from taskward.migrate import config, downgrade, upgrade
 from taskward.tasks.models import REVISION, metadata
 from tests.support.postgres import Databases
+from tests.support.process import free_port
 
 CATALOGUE = """
 SELECT 'column' AS kind, attrelid::regclass::text AS of, attname::text AS name,
@@ -117,3 +119,17 @@ async def test_several_replicas_may_migrate_at_once(empty_database_url: str, tmp
 @pytest.mark.parametrize("table", metadata.tables.values(), ids=str)
 def test_every_table_is_keyed_by_its_owner_first(table: Any) -> None:
     assert next(iter(table.primary_key.columns)).name == "user_id"
+
+
+async def test_of_several_hosts_the_first_that_answers_is_migrated_whatever_stands_before_it(
+    empty_database_url: str,
+) -> None:
+    """An IPv6 address among others is refused by urlsplit since CVE-2025-0938 was mended."""
+    credentials, _, rest = empty_database_url.rpartition("@")
+    several = f"{credentials}@127.0.0.1:{free_port()},[::1]:{free_port()},{rest}"
+    await asyncio.to_thread(upgrade, plain_dsn(several))
+    driver = await asyncpg.connect(empty_database_url)
+    try:
+        assert await driver.fetchval("SELECT version_num FROM alembic_version") == REVISION
+    finally:
+        await driver.close()

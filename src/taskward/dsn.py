@@ -1,7 +1,7 @@
 """The database's address as people write it, made into one that asyncpg reads the same way."""
 
 import re
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 _FORM = (
     "must be postgresql://user:password@host:port/name, where a password with @ : / ? # or % in it has them "
@@ -32,10 +32,10 @@ def plain_dsn(url: str) -> str:
     """The same address for asyncpg. Raises ValueError, whose text has nothing of the URL in it."""
     scheme, separator, rest = url.partition("://")
     try:
-        parts = urlsplit(f"postgresql://{rest}")
+        authority, parts = _split(rest)
     except ValueError:  # whose text has the whole address in it, password and all
         raise ValueError(_FORM) from None
-    credentials, at, hosts = parts.netloc.rpartition("@")
+    credentials, at, hosts = authority.rpartition("@")
     known = separator and scheme in ("postgresql", "postgres", "postgresql+asyncpg")
     # A password with / ? or # in it ends the address early and leaves its @ behind.
     whole = "@" not in parts.path + parts.query and not parts.fragment
@@ -57,8 +57,8 @@ def one_dsn_for_each_host(dsn: str) -> list[str]:
 
     Of several, only one that takes writes will do, unless the address says otherwise.
     """
-    parts = urlsplit(dsn)
-    credentials, at, hosts = parts.netloc.rpartition("@")
+    authority, parts = _split(dsn.partition("://")[2])
+    credentials, at, hosts = authority.rpartition("@")
     if "," not in hosts:
         return [dsn]
     query = {"target_session_attrs": "read-write", **dict(parse_qsl(parts.query))}
@@ -66,6 +66,19 @@ def one_dsn_for_each_host(dsn: str) -> list[str]:
         urlunsplit(parts._replace(netloc=f"{credentials}{at}{host}", query=urlencode(query)))
         for host in hosts.split(",")
     ]
+
+
+def _split(rest: str) -> tuple[str, SplitResult]:
+    """What follows ``://``: users and hosts, and all after them. Raises ValueError.
+
+    urlsplit alone will not do: a list of hosts is none of its business, and since CVE-2025-0938 was mended it refuses
+    one with an IPv6 address that is not the first.
+    """
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    credentials, at, hosts = authority.rpartition("@")
+    for host in hosts.split(","):
+        urlsplit(f"postgresql://{credentials}{at}{host}")  # as the driver will
+    return authority, urlsplit(f"postgresql://{rest[len(authority) :]}")
 
 
 def _quoted(part: str) -> str:
