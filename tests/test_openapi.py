@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
 import sys
@@ -18,6 +19,7 @@ from tests.support.issuer import Issuer
 from tests.support.routes import routes_of
 
 TESTS = Path(__file__).parent
+STATIC = TESTS.parent / "src" / "taskward" / "openapi" / "static"
 SECONDS = 25
 """How long schemathesis may try."""
 
@@ -110,3 +112,24 @@ async def test_schemathesis_finds_nothing(served: str, issuer: Issuer, tmp_path:
     said, _ = await process.communicate()
     (tmp_path / "said.txt").write_bytes(said)
     assert process.returncode == 0, said.decode()[-6000:]
+
+
+#: SHA-256 of the files in the npm package swagger-ui-dist 5.31.0, under the names they have here.
+PUBLISHED = {
+    "swagger-ui-bundle.js": "93b7b0862a80e2786f85b560be7693c2344354ffa7e7e224f850a54349724c31",
+    "swagger-ui.css": "9e576f8322132c76949da47f9bb53c891373c303ea3a761ff548ffc9de50a98c",
+    "swagger-ui.LICENSE": "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30",
+    "swagger-ui.NOTICE": "0d20d1adef18aee3f40dd258172155521ce702ac445cb5f7b7d60ed32dad2fb2",
+}
+#: The one thing that was taken out: a comment that would send browsers after a map that is not shipped.
+TAKEN_OUT = {"swagger-ui.css": b"/*# sourceMappingURL=swagger-ui.css.map*/"}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_is_not_ours_in_the_page_is_what_its_makers_published(name: str) -> None:
+    content = (STATIC / name).read_bytes() + TAKEN_OUT.get(name, b"")
+    assert hashlib.sha256(content).hexdigest() == PUBLISHED[name]
+
+
+def test_every_file_of_the_page_is_ours_or_accounted_for() -> None:
+    assert {file.name for file in STATIC.iterdir()} == {*PUBLISHED, "docs.html", "docs.js", "favicon.png"}
