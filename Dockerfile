@@ -10,10 +10,11 @@ RUN python -m venv --without-pip /opt/taskward \
  && python -m pip --python /opt/taskward/bin/python install --require-hashes -r requirements-prod.lock \
  && python -m pip install --require-hashes -r requirements-build.lock
 COPY pyproject.toml README.md ./
+COPY tokenward ./tokenward
 COPY migrations ./migrations
 COPY src ./src
-RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /build/dist . \
- && python -m pip --python /opt/taskward/bin/python install --no-deps --no-index dist/taskward-*.whl
+RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /build/dist ./tokenward . \
+ && python -m pip --python /opt/taskward/bin/python install --no-deps --no-index dist/tokenward-*.whl dist/taskward-*.whl
 
 FROM python:3.13.11-slim-bookworm AS api
 COPY --from=api-build /opt/taskward /opt/taskward

@@ -17,7 +17,7 @@ from benchmarks.database import Database, migrate
 from benchmarks.issuer import Issuer
 from benchmarks.load import Cell, Line, Load
 from benchmarks.servers import Peer, Server
-from taskward.tasks import statements
+from taskward.tasks import sql as statements
 
 EACH = 100  # tasks a person
 PEOPLE = {"small": 100, "large": 100_000}

@@ -13,7 +13,7 @@ from benchmarks.ground import FASTIFY, HERE, PYTHON, ROOT, TASKWARD_PYTHON
 
 POOL_SIZE = 10
 #: The `taskward` command.
-COMMAND = (str(TASKWARD_PYTHON), "-c", "import sys; from taskward.cli import main; sys.exit(main())")
+COMMAND = (str(TASKWARD_PYTHON), "-c", "import sys; from taskward.cli.main import main; sys.exit(main())")
 UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
 
 

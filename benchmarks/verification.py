@@ -17,7 +17,7 @@ import httpx
 
 from benchmarks.issuer import Issuer
 from benchmarks.processes import memory
-from taskward.auth import Authenticator, JwksSource, TokenVerifier
+from tokenward import Authenticator, JwksSource, TokenVerifier
 
 CHUNK = 50
 

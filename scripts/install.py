@@ -48,7 +48,12 @@ def main(goal: str = "python") -> int:
 
 def install_python() -> None:
     version = ".".join(map(str, sys.version_info[:3]))
-    stamp = Stamp(VENV / ".installed", [ROOT / "requirements.lock", ROOT / "pyproject.toml"], version, str(VENV))
+    stamp = Stamp(
+        VENV / ".installed",
+        [ROOT / "requirements.lock", ROOT / "pyproject.toml", ROOT / "tokenward/pyproject.toml"],
+        version,
+        str(VENV),
+    )
     if stamp.holds():
         return
     interpreter = VENV / "bin" / "python"
@@ -62,7 +67,8 @@ def install_python() -> None:
         run("Making .venv", [sys.executable, "-m", "venv", str(VENV)])
     pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     run("Installing the Python packages", [*pip, "--require-hashes", "-r", "requirements.lock"])
-    run("Installing taskward itself", [*pip, "--no-deps", "--no-build-isolation", "--editable", "."])
+    ours = ["--editable", "./tokenward", "--editable", "."]
+    run("Installing tokenward and taskward themselves", [*pip, "--no-deps", "--no-build-isolation", *ours])
     stamp.write()
 
 

@@ -6,7 +6,7 @@ tools=.venv/lock
 [ -x $tools/bin/uv ] || { ${PYTHON:-python3} -m venv $tools && $tools/bin/pip install --quiet uv; }
 lock() {
     $tools/bin/uv pip compile "$@" ${UPGRADE:+--upgrade} --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --custom-compile-command "make lock"
+        --no-emit-index-url --no-emit-package tokenward --no-emit-package taskward --custom-compile-command "make lock"
 }
 lock pyproject.toml --all-extras --group dev --output-file requirements.lock
 # What runs in production is what was tested: the same versions, less the tools.

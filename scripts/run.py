@@ -105,7 +105,7 @@ def check_ports(env: dict[str, str]) -> None:
 @contextlib.contextmanager
 def database(env: dict[str, str]) -> Iterator[str]:
     """The one DATABASE_URL names, or else the embedded one; migrated."""
-    from taskward.migrate import upgrade
+    from taskward.database.migrate import upgrade
 
     with contextlib.ExitStack() as stack:
         url = env.get("DATABASE_URL")

@@ -116,7 +116,7 @@ async def served(application: Any) -> AsyncIterator[str]:
     """The application on a real socket of 127.0.0.1, as uvicorn serves it; its URL."""
     import uvicorn
 
-    from taskward.connection import Connection
+    from taskward.server.connection import Connection
 
     class Server(uvicorn.Server):
         @contextmanager

@@ -17,7 +17,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from taskward import migrate
+from taskward.database import migrate
 from taskward.embedded import EmbeddedPostgres
 from tests.support.issuer import Answer, Issuer, SigningKey
 from tests.support.process import ROOT, TASKWARD, free_port, program, until
@@ -397,7 +397,7 @@ def test_the_package_can_be_run_as_a_module(tmp_path: Path) -> None:
 
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
-        [sys.executable, "-m", "taskward.cli", "--version"], cwd=tmp_path, env=env, capture_output=True, text=True
+        [sys.executable, "-m", "taskward.cli.main", "--version"], cwd=tmp_path, env=env, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("taskward ")

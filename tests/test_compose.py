@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from taskward.config import Settings
+from taskward.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -84,7 +84,7 @@ def test_things_start_in_order_and_each_says_when_it_is_ready() -> None:
 
 @pytest.mark.parametrize("name", ["migrate", "api"])
 def test_the_service_understands_its_command_and_its_settings(name: str) -> None:
-    from taskward.cli import main
+    from taskward.cli.main import main
 
     program, *arguments = SERVICES[name]["command"]
     assert program == "taskward"

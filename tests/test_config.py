@@ -14,8 +14,8 @@ from asyncpg import connect_utils
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskward.config import BadSettings, Settings, load_settings
-from taskward.dsn import one_dsn_for_each_host, plain_dsn
+from taskward.database.dsn import one_dsn_for_each_host, plain_dsn
+from taskward.settings import BadSettings, Settings, load_settings
 from tests.support.process import ROOT
 
 LEAST = {

@@ -15,7 +15,7 @@ import pytest_asyncio
 import uvicorn
 from uvicorn.server import ServerState
 
-from taskward.connection import MAX_PIPELINE, Connection
+from taskward.server.connection import MAX_PIPELINE, Connection
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 

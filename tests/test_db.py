@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import literal_column, select
 
-from taskward.db import Database, Statement
-from taskward.errors import DatabaseUnavailable
-from taskward.tasks import statements
+from taskward.database.engine import Database, Statement
+from taskward.problems import DatabaseUnavailable
+from taskward.tasks import sql as statements
 
 WRITTEN = "hunter2"
 ONE = Statement(select(literal_column("1").label("one")))

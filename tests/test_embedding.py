@@ -1,4 +1,4 @@
-"""`taskward.auth` in other people's applications: every block of docs/embedding.md, run as it stands there."""
+"""`tokenward` in other people's applications: every block of docs/embedding.md, run as it stands there."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 import uvicorn
 from starlette.types import Message
 
-from taskward.auth import AuthEvents, BearerMiddleware, Identity, jwks_authenticator
 from tests.support.issuer import JWKS_PATH, Answer, Issuer, SigningKey, spare_key
 from tests.support.process import ROOT, free_port
 from tests.support.service import eventually
+from tokenward import AuthEvents, BearerMiddleware, Identity, jwks_authenticator
 
 ISSUER = "https://app.example"
 TEXT = (ROOT / "docs" / "embedding.md").read_text()

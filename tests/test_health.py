@@ -15,16 +15,16 @@ from asgi_lifespan import LifespanManager
 from starlette.requests import Request
 
 from taskward.app import create_app
-from taskward.auth import SecretSource
-from taskward.db import Database
-from taskward.errors import DatabaseUnavailable
-from taskward.health import Readiness, keys_state
-from taskward.tasks.models import REVISION
+from taskward.database.engine import Database
+from taskward.operating.health import Readiness, keys_state
+from taskward.problems import DatabaseUnavailable
+from taskward.tasks.table import REVISION
 from tests.auth.world import world
 from tests.conftest import connection
 from tests.support.application import settings_for
 from tests.support.issuer import Answer, Issuer
 from tests.support.process import free_port
+from tokenward import SecretSource
 
 Open = Callable[..., Awaitable[httpx.AsyncClient]]
 

@@ -16,13 +16,13 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from taskward import log
-from taskward.auth import InvalidToken, Reason
-from taskward.http import request_id_var
-from taskward.metrics import Metrics
+from taskward.operating import log
+from taskward.operating.envelope import request_id_var
+from taskward.operating.metrics import Metrics
 from tests.support.issuer import Issuer, SigningKey
 from tests.support.postgres import Databases
 from tests.support.service import eventually, serving
+from tokenward import InvalidToken, Reason
 
 REFUSED = 20
 LIMIT = 5

@@ -21,14 +21,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from taskward import app as composition
 from taskward.app import create_app
-from taskward.auth import Reason
-from taskward.metrics import AllWorkers, Metrics
+from taskward.operating.metrics import AllWorkers, Metrics
 from tests.conftest import connection
 from tests.support.application import settings_for
 from tests.support.issuer import Answer, Issuer, SigningKey
 from tests.support.process import ROOT, free_port
 from tests.support.routes import routes_of
 from tests.support.service import eventually, serving
+from tokenward import Reason
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"}
 Numbers = dict[tuple[str, ...], float]
@@ -236,7 +236,7 @@ async def test_they_are_served_on_their_port_for_all_workers_and_never_on_the_pu
 
 WORKER = """
 import sys
-from taskward.metrics import Metrics
+from taskward.operating.metrics import Metrics
 metrics = Metrics()
 metrics.answered("GET", "/healthz", 200, 0.001)
 metrics.state(60.0, 5, 3)

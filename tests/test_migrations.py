@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from taskward.dsn import plain_dsn
-from taskward.migrate import config, downgrade, upgrade
-from taskward.tasks.models import REVISION, metadata
+from taskward.database.dsn import plain_dsn
+from taskward.database.migrate import config, downgrade, upgrade
+from taskward.tasks.table import REVISION, metadata
 from tests.support.postgres import Databases
 from tests.support.process import free_port
 
@@ -98,7 +98,7 @@ def test_the_revision_the_code_asks_for_is_the_newest_one() -> None:
 
 async def test_several_replicas_may_migrate_at_once(empty_database_url: str, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "URL": empty_database_url}
-    program = "import os; from taskward.migrate import upgrade; upgrade(os.environ['URL'])"
+    program = "import os; from taskward.database.migrate import upgrade; upgrade(os.environ['URL'])"
     environment |= {"PYTHONPATH": os.pathsep.join(sys.path)}
     replicas = [
         await asyncio.create_subprocess_exec(

@@ -19,7 +19,7 @@ from tests.support.issuer import Issuer
 from tests.support.routes import routes_of
 
 TESTS = Path(__file__).parent
-STATIC = TESTS.parent / "src" / "taskward" / "openapi" / "static"
+STATIC = TESTS.parent / "src" / "taskward" / "api" / "static"
 SECONDS = 25
 """How long schemathesis may try."""
 

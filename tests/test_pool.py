@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from taskward.pool import Pool
+from taskward.database.pool import Pool
 
 Make = Callable[..., Pool]
 

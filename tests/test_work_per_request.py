@@ -167,7 +167,7 @@ async def test_requests_leave_nothing_behind(app: Any, alice: Any) -> None:
 #: `taskward serve`, telling at its end how many objects its garbage collector leaves alone.
 SERVE_AND_TELL = """
 import atexit, gc, sys
-from taskward.cli import main
+from taskward.cli.main import main
 atexit.register(lambda: print("left alone:", gc.get_freeze_count(), flush=True))
 sys.exit(main())
 """

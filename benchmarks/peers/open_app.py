@@ -7,8 +7,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.seed import USERS
 from taskward import app
-from taskward.auth import Identity
-from taskward.cli import main
+from taskward.cli.main import main
+from tokenward import Identity
 
 PEOPLE = {user: Identity(user, "", 0, time.time() + 3600, {}) for user in USERS}
 

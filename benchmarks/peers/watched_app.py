@@ -11,7 +11,7 @@ import time
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from taskward import app
-from taskward.cli import main
+from taskward.cli.main import main
 
 STALL = 0.005
 

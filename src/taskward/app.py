@@ -15,8 +15,17 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from taskward import health, log, metadata, openapi
-from taskward.auth import (
+from taskward.api import docs, metadata, openapi
+from taskward.api.owner import OwnerGate, PrivateMount, match_to_the_end
+from taskward.database.engine import Database
+from taskward.operating import health, log
+from taskward.operating.envelope import Envelope, request_id_var, with_cors
+from taskward.operating.metrics import Metrics
+from taskward.problems import HANDLERS, DatabaseUnavailable, on_problem
+from taskward.settings import Settings, is_loopback, load_settings
+from taskward.tasks.routes import ROUTES
+from taskward.tasks.table import REVISION
+from tokenward import (
     Authenticator,
     BearerBackend,
     Clock,
@@ -26,15 +35,7 @@ from taskward.auth import (
     TokenCache,
     TokenVerifier,
 )
-from taskward.auth.source import KeySource
-from taskward.config import Settings, is_loopback, load_settings
-from taskward.db import Database
-from taskward.errors import HANDLERS, DatabaseUnavailable, on_problem
-from taskward.gate import OwnerGate, PrivateMount, match_to_the_end
-from taskward.http import Envelope, request_id_var, with_cors
-from taskward.metrics import Metrics
-from taskward.tasks.models import REVISION
-from taskward.tasks.routes import ROUTES
+from tokenward.source import KeySource
 
 GAUGE_SECONDS = 5.0
 
@@ -93,6 +94,7 @@ def create_app(
             PrivateMount("/api", api),  # private by where it stands
             *health.routes(health.Readiness(db, source, REVISION)),
             *openapi.routes(),
+            *docs.routes(),
             *metadata.routes(settings.jwt_issuer),
         ],
         exception_handlers={**HANDLERS, DatabaseUnavailable: _on_database_unavailable},
@@ -142,7 +144,7 @@ def http_client(settings: Settings) -> httpx.AsyncClient:
 
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - the handler table sends nothing else here
-    structlog.get_logger("taskward.db").error(
+    structlog.get_logger("taskward.database").error(
         "database unavailable", reason=error.reason, request_id=request.scope.get("request_id")
     )
     return await on_problem(request, error)

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from taskward.auth import InvalidToken, SecretSource
-from taskward.auth.jws import parse
-from taskward.auth.keyset import Key, UnusableKey, read_key
-from taskward.auth.secret import check_secret
-from taskward.auth.strict import b64url, json_object
 from tests.attacks import edwards
 from tests.attacks.edwards import BASE, NEUTRAL, SMALL, TORSION, L, P, add, challenge, encode, signature, times
 from tests.support.issuer import b64
+from tokenward import InvalidToken, SecretSource
+from tokenward.jws import parse
+from tokenward.keyset import Key, UnusableKey, read_key
+from tokenward.secret import check_secret
+from tokenward.strict import b64url, json_object
 
 # The examples of the RFCs: keys and tokens as printed there (IETF Trust; code components, BSD licence).
 

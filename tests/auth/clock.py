@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 
-from taskward.auth import Clock
+from tokenward import Clock
 
 START = 1_800_000_000.0
 """Wall time when a FakeClock begins: some day in January 2027."""

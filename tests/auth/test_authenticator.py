@@ -10,7 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from taskward.auth import (
+from tests.auth.clock import START, FakeClock
+from tests.auth.world import World, at_once, world
+from tests.support.issuer import ABSENT, Answer, Issuer, SigningKey
+from tokenward import (
     Authenticator,
     AuthError,
     AuthEvents,
@@ -25,12 +28,9 @@ from taskward.auth import (
     TokenVerifier,
     TooManyFailures,
 )
-from taskward.auth.authenticator import bearer_token
-from taskward.auth.errors import PHRASES
-from taskward.auth.events import safe_kid
-from tests.auth.clock import START, FakeClock
-from tests.auth.world import World, at_once, world
-from tests.support.issuer import ABSENT, Answer, Issuer, SigningKey
+from tokenward.authenticator import bearer_token
+from tokenward.errors import PHRASES
+from tokenward.events import safe_kid
 
 DATA = Path(__file__).parent / "data"
 

@@ -11,10 +11,10 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskward.auth import JwksSource, SecretSource, TokenVerifier
-from taskward.auth.explain import Finding, explain
 from tests.auth.world import World
 from tests.support.issuer import ABSENT, Answer, Issuer, SigningKey, b64, compact, spare_key
+from tokenward import JwksSource, SecretSource, TokenVerifier
+from tokenward.explain import Finding, explain
 
 NOW = 1_800_000_000
 

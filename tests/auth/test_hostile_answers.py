@@ -11,13 +11,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from taskward.auth import JwksSource, KeysUnavailable
-from taskward.auth import fetch as fetching
-from taskward.auth.fetch import MAX_BYTES, TIMEOUT, FetchFailed, fetch
 from tests.auth.clock import FakeClock
 from tests.auth.world import Heard
 from tests.support.fault_server import FAULTS, Fault, FaultServer
 from tests.support.issuer import Issuer
+from tokenward import JwksSource, KeysUnavailable
+from tokenward import fetch as fetching
+from tokenward.fetch import MAX_BYTES, TIMEOUT, FetchFailed, fetch
 
 MEBIBYTE = 1024 * 1024
 

@@ -10,11 +10,11 @@ from collections import Counter
 import httpx
 import pytest
 
-from taskward.auth import InvalidToken, JwksSource, KeysUnavailable, Reason
-from taskward.auth.jwks import BACKOFF, MAX_WAITING, REFRESH_AT
 from tests.auth.clock import FakeClock, settle
 from tests.auth.world import World, bearer, gathered, must_not_hang, world
 from tests.support.issuer import Answer, Issuer, SigningKey, spare_key
+from tokenward import InvalidToken, JwksSource, KeysUnavailable, Reason
+from tokenward.jwks import BACKOFF, MAX_WAITING, REFRESH_AT
 
 DOWN = Answer(error=httpx.ConnectError("refused"))
 

@@ -18,16 +18,16 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from taskward.auth import AuthError, InvalidToken
-from taskward.auth.asgi import Bearer, BearerMiddleware, on_auth_error
-from taskward.auth.backend import BearerBackend
-from taskward.auth.fetch import Fetched, FetchFailed, _retry_after, fetch
-from taskward.auth.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
-from taskward.auth.secret import check_secret
-from taskward.auth.strict import MAX_DEPTH, json_object
-from taskward.auth.url import check_key_set_url
 from tests.auth.world import ALL_ALGORITHMS, World, world
 from tests.support.issuer import SigningKey, b64, spare_key
+from tokenward import AuthError, InvalidToken
+from tokenward.asgi import Bearer, BearerMiddleware, on_auth_error
+from tokenward.fetch import Fetched, FetchFailed, _retry_after, fetch
+from tokenward.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
+from tokenward.secret import check_secret
+from tokenward.starlette import BearerBackend
+from tokenward.strict import MAX_DEPTH, json_object
+from tokenward.url import check_key_set_url
 
 
 async def test_a_cached_token_is_good_from_its_first_moment_and_no_longer_at_its_last() -> None:

@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskward.auth import Authenticator, FailureThrottle, InvalidToken, JwksSource, Reason, SecretSource, TokenVerifier
-from taskward.auth.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
-from taskward.auth.source import KeySource
 from tests.auth.clock import START, FakeClock
 from tests.auth.world import at_once, bearer, world
 from tests.support.issuer import ABSENT, Issuer, compact, spare_key
+from tokenward import Authenticator, FailureThrottle, InvalidToken, JwksSource, Reason, SecretSource, TokenVerifier
+from tokenward.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
+from tokenward.source import KeySource
 
 SECRET = "kPqE8cZ1sH5tVb2nXw9yLr4dFg7jMu3a"
 NOW = START

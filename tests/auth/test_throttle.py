@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from taskward.auth import FailureThrottle, KeysUnavailable, TooManyFailures
-from taskward.auth.throttle import MAX_ADDRESSES, BoundedMemory
 from tests.auth.world import World, world
 from tests.support.issuer import SigningKey
+from tokenward import FailureThrottle, KeysUnavailable, TooManyFailures
+from tokenward.throttle import MAX_ADDRESSES, BoundedMemory
 
 
 def forged(w: World) -> str:
@@ -185,7 +185,7 @@ async def test_a_storage_that_hangs_holds_up_a_refusal_for_a_moment_and_a_valid_
 ) -> None:
     from limits.aio.strategies import FixedWindowRateLimiter
 
-    from taskward.auth import throttle
+    from tokenward import throttle
 
     monkeypatch.setattr(throttle, "STORAGE_TIMEOUT", 0.01)
     async with world(limit="1/minute") as w:

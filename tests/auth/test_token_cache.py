@@ -19,11 +19,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from taskward.auth import Authenticator, FailureThrottle, Identity, InvalidToken, KeysUnavailable, TokenCache
-from taskward.auth.source import KeySource
 from tests.auth.clock import settle
 from tests.auth.world import World, bearer, world
 from tests.support.issuer import Answer, SigningKey
+from tokenward import Authenticator, FailureThrottle, Identity, InvalidToken, KeysUnavailable, TokenCache
+from tokenward.source import KeySource
 
 seen: Counter[str] = Counter()
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from taskward.auth import Identity, InvalidToken, Reason, TokenVerifier
-from taskward.auth.jws import Jws, parse
-from taskward.auth.keyset import KeySet, read_key
 from tests.auth.clock import START
 from tests.auth.world import ALL_ALGORITHMS
 from tests.support.issuer import ABSENT, Issuer, SigningKey, b64, compact, spare_key
+from tokenward import Identity, InvalidToken, Reason, TokenVerifier
+from tokenward.jws import Jws, parse
+from tokenward.keyset import KeySet, read_key
 
 NOW = START
 issuer = Issuer("https://id.example", audience="https://api.example", clock=lambda: NOW)

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from taskward.auth import (
+from tests.auth.clock import FakeClock
+from tests.support.issuer import Issuer
+from tokenward import (
     Authenticator,
     AuthError,
     AuthEvents,
@@ -24,8 +26,6 @@ from taskward.auth import (
     TokenCache,
     TokenVerifier,
 )
-from tests.auth.clock import FakeClock
-from tests.support.issuer import Issuer
 
 T = TypeVar("T")
 

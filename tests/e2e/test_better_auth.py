@@ -71,7 +71,7 @@ def eventually(ask: Callable[[], bool], seconds: float = 30) -> None:
 def started(folder: Path, database_url: str, algorithm: str, **knobs: str) -> Iterator[Stack]:
     """Both servers, ready; `knobs` go to both, each takes what it knows."""
     env = {"DATABASE_URL": database_url, "JWT_AUDIENCE": AUDIENCE, "JWT_ALGORITHM": algorithm, **knobs}
-    port, log, service_log = free_port(), folder / "better-auth.log", folder / "taskward.log"
+    port, log, service_log = free_port(), folder / "better-auth.log", folder / "taskward.operating.log"
     with ExitStack() as stack:
         source = stack.enter_context((ROOT / "tests/e2e/better-auth/server.mjs").open("rb"))
         node = stack.enter_context(

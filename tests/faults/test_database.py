@@ -11,8 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from taskward.database.migrate import upgrade
 from taskward.embedded import EmbeddedPostgres
-from taskward.migrate import upgrade
 from tests.support.issuer import Issuer
 from tests.support.load import Ledger, People
 from tests.support.postgres_faults import (

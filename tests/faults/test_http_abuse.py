@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from taskward.connection import MAX_HEADERS, MAX_URL
+from taskward.server.connection import MAX_HEADERS, MAX_URL
 from tests.support.issuer import Issuer
 from tests.support.postgres import Databases
 from tests.support.rows import dump

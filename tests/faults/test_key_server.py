@@ -20,7 +20,12 @@ import pytest
 import pytest_asyncio
 from starlette.responses import PlainTextResponse
 
-from taskward.auth import (
+from tests.support.application import settings_for
+from tests.support.fault_server import FAULTS, Fault, FaultServer, bomb
+from tests.support.issuer import Issuer, SigningKey, compact
+from tests.support.postgres import Databases
+from tests.support.summary import Report
+from tokenward import (
     Authenticator,
     AuthEvents,
     BearerMiddleware,
@@ -29,12 +34,7 @@ from taskward.auth import (
     JwksSource,
     TokenVerifier,
 )
-from taskward.auth import fetch as fetching
-from tests.support.application import settings_for
-from tests.support.fault_server import FAULTS, Fault, FaultServer, bomb
-from tests.support.issuer import Issuer, SigningKey, compact
-from tests.support.postgres import Databases
-from tests.support.summary import Report
+from tokenward import fetch as fetching
 
 TTL = 20
 TIMEOUT = 1.5  # real seconds an attempt has in the fast run: a busy machine must not be taken for a slow key server

@@ -21,8 +21,7 @@ import pytest
 import pytest_asyncio
 import uvicorn
 
-from taskward.auth import Authenticator, Clock, SecretSource, TokenCache, TokenVerifier
-from taskward.connection import Connection
+from taskward.server.connection import Connection
 from tests.support.issuer import Issuer
 from tests.support.load import People
 from tests.support.postgres import Databases
@@ -30,6 +29,7 @@ from tests.support.process import TASKWARD, free_port
 from tests.support.proxy import Proxy
 from tests.support.service import Service, eventually, serving
 from tests.support.wire import Wire
+from tokenward import Authenticator, Clock, SecretSource, TokenCache, TokenVerifier
 
 Report = Callable[..., None]
 ASK = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"

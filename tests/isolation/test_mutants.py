@@ -11,13 +11,13 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from taskward.db import Database, Row, Statement
-from taskward.errors import DatabaseUnavailable
-from taskward.tasks.models import tasks
+from taskward.database.engine import Database, Row, Statement
+from taskward.problems import DatabaseUnavailable
+from taskward.tasks.bodies import TaskInput
+from taskward.tasks.query import MAX_BODY
 from taskward.tasks.repository import Tasks
-from taskward.tasks.request import MAX_BODY
-from taskward.tasks.schemas import TaskInput
-from taskward.tasks.statements import owned
+from taskward.tasks.sql import owned
+from taskward.tasks.table import tasks
 from tests.conftest import Person
 
 TASKS = "/api/me/tasks"

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from taskward.db import Database, Statement
-from taskward.tasks import repository, statements
-from taskward.tasks.models import metadata
+from taskward.database.engine import Database, Statement
+from taskward.tasks import repository
+from taskward.tasks import sql as statements
 from taskward.tasks.repository import Tasks
+from taskward.tasks.table import metadata
 from tests.conftest import Introduce
 from tests.isolation.test_isolation import NOWHERE, REQUESTS
 

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from uuid_utils.compat import uuid7
 
-from taskward.tasks import statements
+from taskward.tasks import sql as statements
 from tests.support.counting_wire import CountingWire
 
 Asked = tuple[str, str, dict[str, Any]]

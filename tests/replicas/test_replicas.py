@@ -19,8 +19,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from taskward.database.migrate import upgrade
 from taskward.embedded import EmbeddedPostgres
-from taskward.migrate import upgrade
 from tests.support.issuer import Issuer, SigningKey
 from tests.support.postgres_faults import SETTINGS, administrator, pgbouncer
 from tests.support.process import free_port, program, until

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from taskward.app import create_app
-from taskward.config import Settings
+from taskward.settings import Settings
 from tests.support.issuer import Issuer
 
 ORIGIN = "http://localhost:3000"

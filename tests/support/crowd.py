@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from taskward.db import Database, Statement
-from taskward.tasks import statements
+from taskward.database.engine import Database, Statement
+from taskward.tasks import sql as statements
 
 EVERYBODY, HEAVY, USUAL = 300_000, "heavy", "person-7"
 """A third of all tasks is one person's; the others have 200 each. A fifth of everybody's is open."""

@@ -68,7 +68,7 @@ async def databases(postgres_url: str) -> AsyncIterator[Databases]:
 @pytest_asyncio.fixture(scope="session")
 async def migrated_template(databases: Databases) -> AsyncIterator[str]:
     """The database that every test's own is copied from: migrated once a session, connected to by nobody."""
-    from taskward.migrate import upgrade
+    from taskward.database.migrate import upgrade
 
     url = await databases.create()
     await asyncio.to_thread(upgrade, url)  # it runs a loop of its own

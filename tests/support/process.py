@@ -17,7 +17,7 @@ import httpx
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKWARD = (sys.executable, "-c", "import sys; from taskward.cli import main; sys.exit(main())")
+TASKWARD = (sys.executable, "-c", "import sys; from taskward.cli.main import main; sys.exit(main())")
 """The command, whether or not the package is installed beside this interpreter."""
 
 

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from taskward.db import Statement
-from taskward.tasks import statements
+from taskward.database.engine import Statement
+from taskward.tasks import sql as statements
 from tests.support.crowd import HEAVY, STATEMENTS, USUAL, Planner, fill
 from tests.support.postgres import Databases
 

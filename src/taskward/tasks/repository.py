@@ -7,10 +7,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from taskward.db import Database, Row, Statement
-from taskward.errors import DatabaseUnavailable, Invalid, NotFound, PreconditionFailed
-from taskward.tasks import statements
-from taskward.tasks.schemas import TaskInput
+from taskward.database.engine import Database, Row, Statement
+from taskward.problems import DatabaseUnavailable, Invalid, NotFound, PreconditionFailed
+from taskward.tasks import sql as statements
+from taskward.tasks.bodies import TaskInput
 
 Versions = Sequence[datetime] | None
 

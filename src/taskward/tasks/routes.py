@@ -8,11 +8,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from taskward.tasks import cursor
-from taskward.tasks import request as read
+from taskward.api import cursor
+from taskward.tasks import query as read
+from taskward.tasks.bodies import Completion, TaskInput, TaskPatch, etag, page_json, task_json
+from taskward.tasks.bodies import read as parse
 from taskward.tasks.repository import Tasks
-from taskward.tasks.schemas import Completion, TaskInput, TaskPatch, etag, page_json, task_json
-from taskward.tasks.schemas import read as parse
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"

@@ -1,0 +1,1 @@
+"""How rows are reached: the engine, statements that name their owner, and migrations."""

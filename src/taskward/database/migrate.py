@@ -1,0 +1,42 @@
+"""Migrations, run in code: the same whether started from a checkout or from an installed wheel.
+
+Alembic is imported when it is used: a serving process, which never does, would carry 8 MB of it.
+"""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_PACKAGED = Path(__file__).parents[1] / "migrations"
+_CHECKOUT = Path(__file__).parents[3] / "migrations"
+
+
+def config(database_url: str) -> "Config":
+    """Alembic's configuration for a database; the URL travels as an attribute, so that no file or log holds it."""
+    from alembic.config import Config
+
+    found = Config()
+    found.set_main_option("script_location", str(_PACKAGED if _PACKAGED.is_dir() else _CHECKOUT))
+    found.attributes["database_url"] = database_url
+    return found
+
+
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Bring a database to ``revision``. Safe to run from several places at once: one works, the others wait for it.
+
+    Raises OSError or asyncpg's errors when the database cannot be reached or used.
+    """
+    from alembic import command
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    command.upgrade(config(database_url), revision)
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    """Take a database back to ``revision``; ``base`` removes everything."""
+    from alembic import command
+
+    command.downgrade(config(database_url), revision)

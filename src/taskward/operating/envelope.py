@@ -1,0 +1,151 @@
+"""Plain ASGI middleware around the whole service: request id, security headers, one log line, one observation."""
+
+import random
+import re
+import time
+from contextvars import ContextVar
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from taskward.operating.metrics import Metrics
+from taskward.problems import PreflightRefused, render
+
+#: The id of the request being answered, for log lines written anywhere below.
+request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+_NO_STORE = (b"cache-control", b"no-store")
+_VARY = (b"vary", b"Origin")
+
+EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "X-Request-Id", "WWW-Authenticate")
+
+_log = structlog.get_logger("taskward.request")
+
+
+class Envelope:
+    """The outermost layer. Nothing that goes wrong below gets past it, and every answer carries its headers."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._log = _log.bind() if _log.is_enabled_for(20) else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = scope["request_id"] = _request_id(scope)
+        request_id_var.set(request_id)
+        private = scope["path"].startswith("/api/")
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message["headers"]
+                headers.append((b"x-request-id", request_id.encode()))
+                headers.extend(SECURITY_HEADERS)
+                if private:
+                    headers.append(_NO_STORE)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            # The client has been answered (Starlette's error middleware raises again after it did): tell the log once.
+            _log.exception("request crashed", request_id=request_id, method=scope["method"], path=scope["path"])
+        finally:
+            self._observe(scope, status, time.perf_counter() - started)
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        route = route_of(scope)
+        self._metrics.answered(scope["method"], route, status, seconds)
+        # Past the limit refusals are summed up by the events instead, so that an attack cannot fill the disk.
+        if self._log is not None and status != 429:
+            client = scope.get("client")
+            self._log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"][:500],
+                status=status,
+                ms=round(seconds * 1000, 2),
+                client=client[0] if client else None,
+                request_id=scope["request_id"],
+            )
+
+
+def route_of(scope: Scope) -> str:
+    """A bounded name for what was asked for: the template of its route, never the path a client made up.
+
+    Where authentication refuses, or below a mount nothing is found, it is the mount's; where nothing matches, ``none``.
+    """
+    route = scope.get("route")
+    path = str(getattr(route, "path", "none"))
+    return f"{scope.get('root_path', '')}{path}" if isinstance(route, Route) else path
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id where it is harmless in a log line, a new one otherwise."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value.decode("ascii"))
+    return f"{random.getrandbits(128):032x}"  # it tells requests apart and guards nothing: no system call for it
+
+
+class Cors(CORSMiddleware):
+    """Starlette's, with a short way for what comes from no other origin: it is a seventh of a request's overhead."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _names_origin(scope):
+            await super().__call__(scope, receive, send)
+            return
+
+        async def send_varying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append(_VARY)
+            await send(message)
+
+        await self.app(scope, receive, send_varying)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Starlette's, and a refusal in the shape of every other."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code == 200:
+            return answer
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        refused = PreflightRefused
+        request_id = request_id_var.get() or ""
+        return render(request_id, refused.status, refused.error_type, refused.code, refused.detail, headers)
+
+
+def _names_origin(scope: Scope) -> bool:
+    for name, _ in scope["headers"]:  # noqa: SIM110 - any() with a generator takes three times as long
+        if name == b"origin":
+            return True
+    return False
+
+
+def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """CORS from outside the application, so that errors of every kind carry its headers too."""
+    return Cors(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"),
+        allow_credentials=True,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=600,
+    )

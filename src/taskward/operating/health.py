@@ -1,0 +1,90 @@
+"""Whether the process lives, and whether it can serve."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from sqlalchemy import column, select, table
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from taskward.database.engine import Database, Statement
+from taskward.problems import DatabaseUnavailable, Leaving
+from tokenward import JwksSource
+from tokenward.source import KeySource
+
+_REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
+NOT_MIGRATED = "The database is not migrated: run taskward migrate"
+
+
+class NotMigrated(Exception):
+    """The database can be reached, but its tables are missing or older than this code."""
+
+
+async def check_migrated(db: Database, needed: str) -> None:
+    """Raises DatabaseUnavailable, or NotMigrated. A newer database than this code is fine: replicas roll one by one."""
+    try:
+        row = await db.row(_REVISION, {})
+    except DatabaseUnavailable as error:
+        if error.reason.endswith("42P01"):  # undefined_table
+            raise NotMigrated from None
+        raise
+    if row is None or row["version_num"] < needed:
+        raise NotMigrated
+
+
+class Readiness:
+    """Asks the database at most once a second, however many probes arrive: this path is open to everybody.
+
+    Most of all while the database is down, when each question holds a place in the pool until it times out.
+    """
+
+    def __init__(
+        self, db: Database, source: KeySource, revision: str, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._db = db
+        self._source = source
+        self._revision = revision
+        self._now = now
+        self._asked_at = 0.0
+        self._answer: asyncio.Task[DatabaseUnavailable | None] | None = None
+
+    async def ready(self, request: Request) -> Response:
+        if request.scope.get("state", {}).get("leaving"):  # serve.py says so
+            raise Leaving
+        moment = self._now()
+        if self._answer is None or (self._answer.done() and moment - self._asked_at >= 1):
+            self._asked_at = moment
+            self._answer = asyncio.create_task(self._ask())
+        # Whoever asked may go away: the answer is everybody's.
+        failure = await asyncio.shield(self._answer)
+        if failure is not None:
+            raise DatabaseUnavailable(failure.reason, failure.detail)
+        return JSONResponse({"status": "ready", "database": "ok", "keys": keys_state(self._source)})
+
+    async def _ask(self) -> DatabaseUnavailable | None:
+        try:
+            await check_migrated(self._db, self._revision)
+        except NotMigrated:
+            return DatabaseUnavailable("not migrated", NOT_MIGRATED)
+        except DatabaseUnavailable as error:
+            return error
+        return None
+
+
+def keys_state(source: KeySource) -> str:
+    """``fresh``, ``stale`` (known keys still serve), ``none``, or ``shared secret``."""
+    if not isinstance(source, JwksSource):
+        return "shared secret"
+    if source.keys is None:
+        return "none"
+    return "fresh" if source.fresh else "stale"
+
+
+async def alive(request: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+def routes(readiness: Readiness) -> list[Route]:
+    return [Route("/healthz", alive, name="healthz"), Route("/readyz", readiness.ready, name="readyz")]

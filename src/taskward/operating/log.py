@@ -1,0 +1,130 @@
+"""The log: structlog, for people on a console or as JSON for machines, and what authentication has to say in it."""
+
+import asyncio
+import json
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from taskward.operating.metrics import Metrics
+from tokenward import AuthEvents, InvalidToken
+from tokenward.events import safe_kid
+
+SUMMARY_SECONDS = 10.0
+
+
+def configure(level: str, log_format: str) -> None:
+    """Set up structlog, and the standard library's logging of the libraries underneath, for this process."""
+    number = getattr(logging, level.upper())
+    shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    if log_format == "json":
+        renderer: list[Any] = [structlog.processors.format_exc_info, _json]
+        factory: Any = structlog.BytesLoggerFactory(sys.stderr.buffer)
+    else:
+        # Plain tracebacks: the prettier ones print local variables, and those hold Authorization headers.
+        plain = structlog.dev.plain_traceback
+        renderer = [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        factory = structlog.PrintLoggerFactory(sys.stderr)
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_ToStructlog()]
+    root.setLevel(max(number, logging.WARNING))
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).setLevel(number)
+    logging.getLogger("uvicorn.access").disabled = True  # one line a request is ours
+
+
+def _json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    try:
+        return orjson.dumps(event, default=repr)
+    except TypeError:  # half a surrogate pair, or a number past 64 bits: a line is never lost to either
+        return json.dumps(event, default=repr).encode()
+
+
+def _harmless(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """What came over the network neither moves the cursor nor begins a line of its own; JSON escapes by itself."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable() and name != "exception":
+            event[name] = value.strip() if value.strip().isprintable() else ascii(value)
+    return event
+
+
+class _ToStructlog(logging.Handler):
+    """Lines of libraries that log by the standard library, in the same form as ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger = structlog.get_logger(record.name)
+        logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info, logger=record.name)
+
+
+class LoggedEvents(AuthEvents):
+    """Authentication's events, counted and logged; never a token.
+
+    Refusals past an address's limit are summed up, one line in ten seconds.
+    """
+
+    def __init__(self, metrics: Metrics, request_id: Any) -> None:
+        self._metrics = metrics
+        self._request_id = request_id
+        self._log = structlog.get_logger("taskward.authentication")
+        self._suppressed = 0
+        self._next: asyncio.TimerHandle | None = None
+
+    def accepted(self, *, cached: bool) -> None:
+        self._metrics.authenticated("cached" if cached else "verified")
+
+    def missing(self) -> None:
+        self._metrics.authenticated("missing")
+
+    def unavailable(self) -> None:
+        self._metrics.authenticated("keys_unavailable")
+        self._log.warning("token not judged", reason="keys_unavailable", request_id=self._request_id.get())
+
+    def refused(self, refusal: InvalidToken, *, address: str | None, throttled: bool) -> None:
+        self._metrics.authenticated("throttled" if throttled else str(refusal.reason))
+        if throttled:
+            self._suppressed += 1
+            if self._next is None:
+                self.sum_up()
+            return
+        self._log.warning(
+            "token refused",
+            reason=str(refusal.reason),
+            detail=refusal.detail,
+            kid=safe_kid(refusal.kid),
+            address=address,
+            request_id=self._request_id.get(),
+        )
+
+    def sum_up(self, *, now: bool = False) -> None:
+        """One line for what was refused past the limit since the last one; the next is ten seconds off, or never.
+
+        With ``now`` there is no next one: the service ends.
+        """
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if self._suppressed:
+            self._log.warning("refused tokens past the limit", count=self._suppressed)
+            self._suppressed = 0
+            if not now:
+                self._next = asyncio.get_running_loop().call_later(SUMMARY_SECONDS, self.sum_up)
+
+    def fetched(self, *, outcome: str, detail: str, seconds: float, keys: int) -> None:
+        self._metrics.fetched(outcome, seconds)
+        if outcome == "failed":
+            self._log.warning("key set not fetched", detail=detail, seconds=round(seconds, 3))
+        elif outcome == "replaced":
+            self._log.info("key set fetched", keys=keys, seconds=round(seconds, 3))
+
+    def key_refused(self, kid: str, reason: str) -> None:
+        self._log.warning("key left out", kid=safe_kid(kid), reason=reason)

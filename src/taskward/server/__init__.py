@@ -1,0 +1,1 @@
+"""The processes that serve: uvicorn with a limit to everything."""

@@ -1,0 +1,234 @@
+"""One client's connection: uvicorn's, with a limit to everything that a client could make endless.
+
+Rules of this file: what two readers might take for different requests is refused, whoever is right; every refusal has
+the shape and the headers of any other answer; and what runs for each request is a few comparisons.
+"""
+
+import asyncio
+import random
+import socket
+from asyncio.events import TimerHandle
+from collections import deque
+from typing import Any, ClassVar
+
+import httptools
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from taskward.operating.envelope import SECURITY_HEADERS
+from taskward.problems import BadRequest, ContentTooLarge, HeadTooLarge, Problem, RequestTimeout, UriTooLong, render
+from taskward.server.answer import OneWrite
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request's line and header fields."""
+MAX_HEADERS = 100
+MAX_URL = 8 * 1024
+MAX_PIPELINE = 32
+"""Requests that may wait on one connection for the answers to those before them."""
+MAX_MESSAGE = 8 * 1024 * 1024
+"""Bytes of a whole request, chunk extensions, trailers and what is left of a refused body included."""
+
+
+class Connection(HttpToolsProtocol):
+    """Times are in seconds, and kept by one timer a connection, not one a request."""
+
+    look_every: ClassVar[float] = 5
+    #: How often in a row the client may be found to owe the same thing.
+    patience: ClassVar[dict[str, int]] = {"head": 2, "body": 6, "rest": 6, "reading": 6, "leaving": 1}
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._heading = False  # within a head
+        self._deaf = False  # what still comes in is thrown away
+        self._chunk = 0  # bytes of the piece that came in last
+        self._first = 0  # bytes of the piece in which the message began, which may hold others too
+        self._received = 0  # bytes of the message since
+        self._timer: TimerHandle | None = None
+        self._owed: tuple[str, object] | None = None
+        self._times = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own signature
+        super().connection_made(transport)
+        # asyncio's own loop does this for listening sockets it has opened itself, and not for one it was handed. The
+        # body of an answer would then wait until the client has acknowledged its head, 40 ms and more.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._timer = self.loop.call_later(self.look_every, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        # Else this and they would hold one another until the collector comes, and what they were sent with them.
+        self.pipeline.clear()
+        self.cycle = None  # type: ignore[assignment]  # as before the first request
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio: true keeps the way out open
+        """Who has sent a whole request and then says no more still gets the answer."""
+        if self._idle or self.cycle.more_body:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            self._received += len(data)
+            if self._received > MAX_MESSAGE:
+                self.transport.abort()
+            return
+        self._unset_keepalive_if_required()
+        self._chunk = len(data)
+        self._received += self._chunk
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # answered in HTTP/1.1 all the same; on_headers_complete has seen to what comes after
+        except httptools.HttpParserError as error:
+            self._refuse(_problem_of(error))
+        else:
+            if self._received > MAX_HEAD and (self._heading or self._received > MAX_MESSAGE):
+                self._refuse(HeadTooLarge())
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._unset_keepalive_if_required()
+        self._heading = True
+        self._first, self._received = self._chunk, 0
+
+    def on_headers_complete(self) -> None:
+        self._check_head()
+        super().on_headers_complete()
+        self._heading = False
+        # Trailer fields follow a body, and would be taken for header fields that no proxy has seen (RFC 9110 §6.5.1).
+        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # a list that stays empty
+        cycle = self.cycle
+        if self.expect_100_continue or self.parser.should_upgrade() or "leaving" in self.app_state:
+            # After the first two, what comes next on this connection might be a body, another protocol, or a request.
+            cycle.keep_alive = False
+        cycle.transport = answer = OneWrite(self.transport, cycle.on_response, self._end)  # type: ignore[assignment]  # as good as one
+        cycle.on_response = answer.done
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self.cycle.more_body:  # answered before it was all there: only now it is the client's turn again
+            self.cycle.more_body = False
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _end(self) -> None:
+        """Close after an answer. With part of a body still on its way, that is read first, and thrown away.
+
+        Closed at once, the connection would be reset and the answer lost with it (RFC 9112 §9.6): the client may not
+        have read it while it was sending.
+        """
+        if self._idle and self.cycle is not None and self.cycle.more_body and not self.transport.is_closing():
+            self._deaf, self._received = True, 0
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _check_head(self) -> None:
+        headers = self.headers
+        if len(self.pipeline) >= MAX_PIPELINE:
+            raise BadRequest("Too many requests at once")
+        if len(headers) > MAX_HEADERS or (
+            self._first + self._received > MAX_HEAD
+            and sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD
+        ):
+            raise HeadTooLarge
+        if len(self.url) > MAX_URL:
+            raise UriTooLong
+        hosts = 0
+        coded = False
+        for name, value in headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding":
+                coded = True
+                if value.lower() != b"chunked":
+                    raise BadRequest("The only Transfer-Encoding here is chunked")
+            elif name == b"content-length" and int(value) > MAX_MESSAGE:
+                raise ContentTooLarge  # it would not be read to its end, so nothing can follow it
+        version = self.parser.get_http_version()
+        if version == "1.1":
+            if hosts != 1:
+                raise BadRequest("A request has one Host field")  # RFC 9112 §3.2
+        elif version != "1.0" or hosts > 1 or coded:
+            raise BadRequest("HTTP/1.1 is spoken here")  # RFC 9112 §6.1 on Transfer-Encoding in HTTP/1.0
+
+    @property
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer and close. The answer never overtakes one that is still to come: it would be taken for that one."""
+        self._deaf, self._received = True, 0
+        cycle = self.cycle
+        if self._idle and cycle is not None and cycle.more_body and not self._heading:
+            self._end()  # what is left of a body whose request has been answered
+        elif not self._idle and not (cycle.more_body and not cycle.response_started):
+            cycle.keep_alive = False  # the requests before this one are answered; then the connection ends
+        elif self.pipeline:
+            self.pipeline[0] = (cycle, self._refusal(problem))
+        else:
+            if not self._idle:
+                cycle.disconnected = True
+                cycle.waiting_for_100_continue = False
+                cycle.message_event.set()
+            self._write(problem)
+        self.flow.resume_reading()  # it may have been paused for a body that is now thrown away
+
+    def _write(self, problem: Problem) -> None:
+        status, headers, body = _rendered(problem)
+        fields = b"".join(b"%s: %s\r\n" % field for field in (*self.server_state.default_headers, *headers))
+        self.transport.write(STATUS_LINE[status] + fields + b"\r\n" + body)
+        # Not closed at once either, for the same reason: the client has the answer and closes, or is not waited for.
+        self.transport.write_eof()
+
+    def _refusal(self, problem: Problem) -> Any:
+        async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+            status, headers, body = _rendered(problem)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+        return refuse
+
+    def _look(self) -> None:
+        """Whether the client still owes what it owed the last times; then it is not waited for any longer."""
+        self._timer = self.loop.call_later(self.look_every, self._look)
+        owed = self._what_is_owed()
+        self._times = self._times + 1 if owed is not None and owed == self._owed else 0
+        self._owed = owed
+        if owed is None or self._times < self.patience[owed[0]]:
+            return
+        if owed[0] in ("reading", "leaving", "rest") or (owed[0] == "head" and not self._heading):
+            self.transport.abort()
+        else:
+            self._refuse(RequestTimeout())
+
+    def _what_is_owed(self) -> tuple[str, object] | None:
+        """What the client has to do before anything goes on, and of which request; None when it is not its turn."""
+        if unread := self.transport.get_write_buffer_size():
+            return "reading", unread
+        if self._idle and self.cycle is not None and self.cycle.more_body:
+            return "rest", self.cycle  # of a body whose request has been answered
+        if self._deaf and (self._idle or self.cycle.disconnected):
+            return "leaving", None
+        if self._idle:
+            return ("head", self.cycle) if self._heading or self.timeout_keep_alive_task is None else None
+        return ("body", self.cycle) if self.cycle.more_body else None
+
+
+def _problem_of(error: httptools.HttpParserError) -> Problem:
+    """What this file raised within the parser, without the traceback, whose frames would hold on to the connection."""
+    cause = error.__context__
+    return cause.with_traceback(None) if isinstance(cause, Problem) else BadRequest()
+
+
+def _rendered(problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    request_id = f"{random.getrandbits(128):032x}"
+    answer = render(request_id, problem.status, problem.error_type, problem.code, problem.detail)
+    added = ((b"x-request-id", request_id.encode()), (b"cache-control", b"no-store"), (b"connection", b"close"))
+    return problem.status, [*answer.raw_headers, *SECURITY_HEADERS, *added], bytes(answer.body)

@@ -1,0 +1,190 @@
+"""The service as processes: uvicorn, its workers, and the port for metrics."""
+
+import asyncio
+import contextlib
+import errno
+import gc
+import os
+import signal
+import socket
+import sys
+import tempfile
+
+import structlog
+import uvicorn
+from prometheus_client import CollectorRegistry, start_http_server
+from uvicorn.supervisors import multiprocess
+
+from taskward.database.engine import Database
+from taskward.operating import health, log
+from taskward.operating.metrics import AllWorkers
+from taskward.problems import DatabaseUnavailable
+from taskward.server.connection import Connection
+from taskward.settings import Settings
+from taskward.tasks.table import REVISION
+
+NOT_MIGRATED = 3
+GRACE_SECONDS = 20
+LEAVING_SECONDS = 3.0
+"""How long proxies have to notice that this process leaves; less when nobody comes any more."""
+QUIET_SECONDS = 0.3
+BACKLOG = 2048
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop, by Ctrl-C or SIGTERM; requests under way are answered first. Returns the exit code."""
+    # uvicorn sends itself the signal again once it is done: by default that would end this process as if it had failed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    log.configure(settings.log_level, settings.log_format)
+    try:
+        asyncio.run(_check_migrated(settings))
+    except health.NotMigrated:
+        print(f"{health.NOT_MIGRATED}.", file=sys.stderr)
+        return NOT_MIGRATED
+    except DatabaseUnavailable as error:
+        structlog.get_logger("taskward").warning(
+            "the database cannot be reached yet; serving, and waiting for it", reason=error.reason
+        )
+    with contextlib.ExitStack() as stack:
+        try:
+            listeners = [stack.enter_context(listener) for listener in _listen(settings.host, settings.port)]
+        except OSError as error:
+            return _cannot_listen("HOST", settings.host, "PORT", settings.port, error)
+        try:
+            _serve_metrics(settings, stack)
+        except OSError as error:
+            port = settings.metrics_port
+            return _cannot_listen("METRICS_HOST", settings.metrics_host, "METRICS_PORT", port, error)
+        address, port = listeners[0].getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        structlog.get_logger("taskward").info("serving", url=f"http://{shown}:{port}", workers=settings.workers)
+        with contextlib.suppress(KeyboardInterrupt):
+            return _run(settings, listeners)
+    return 0
+
+
+def _run(settings: Settings, listeners: list[socket.socket]) -> int:
+    config = uvicorn.Config(
+        "taskward.app:from_environment",
+        factory=True,
+        workers=settings.workers,
+        backlog=BACKLOG,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # TRUSTED_PROXIES is ours to apply; uvicorn would believe anybody on this machine
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        http=Connection,
+        ws="none",
+        timeout_keep_alive=75,  # longer than proxies keep theirs (60 s): else one would close what the other just uses
+    )
+    if settings.workers > 1:
+        multiprocess.Process = _Process  # type: ignore[misc]  # uvicorn has no other way to say which
+        workers = _Workers(config, listeners)
+        workers.run()
+        return int(any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in workers.processes))
+    server = _Server(config)
+    server.run(listeners)
+    return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """One that says that it leaves before it does.
+
+    To close at once fails whoever is just connecting, or just using a connection kept open. So for a while requests
+    are answered as before, each as the last one of its connection, and readiness tells proxies to go elsewhere.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What has been made by now stays: without this the collector walks all of it again and again, for 50 ms each
+        # time under lists, in which nobody is answered.
+        gc.collect()
+        gc.freeze()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if signal.SIGINT not in self._captured_signals:  # whoever presses Ctrl-C has no proxy and no time
+            self.lifespan.state["leaving"] = True
+            await self._until_quiet()
+        await super().shutdown(sockets)
+
+    async def _until_quiet(self) -> None:
+        state, now = self.server_state, asyncio.get_running_loop().time
+        started = quiet = now()
+        answered = state.total_requests
+        while now() - started < LEAVING_SECONDS and now() - quiet < QUIET_SECONDS and not self.force_exit:
+            await asyncio.sleep(0.05)
+            if state.connections or state.total_requests != answered:
+                quiet, answered = now(), state.total_requests
+
+
+class _Process(multiprocess.Process):
+    @property
+    def server(self) -> uvicorn.Server:
+        if self._server is None:
+            self._server = _Server(self.config)
+        return self._server
+
+
+class _Workers(multiprocess.Multiprocess):
+    """Who comes while the workers finish is turned away at once, instead of waiting for nobody."""
+
+    def terminate_all(self) -> None:
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """A listening socket for each address of ``host``, before anything else is started. Raises OSError."""
+    listeners: list[socket.socket] = []
+    flags = socket.AI_PASSIVE
+    for family, _, _, _, address in dict.fromkeys(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)):
+        chosen = listeners[0].getsockname()[1] if listeners else port  # 0 is any free one, and the same for all
+        try:
+            listeners.append(socket.create_server((address[0], chosen), family=family, backlog=BACKLOG))
+        except OSError as error:
+            # localhost has an IPv6 address in many a container where nothing speaks IPv6.
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                for listener in listeners:
+                    listener.close()
+                raise
+            missing = error
+    if not listeners:
+        raise missing
+    return listeners
+
+
+def _cannot_listen(host_setting: str, host: str, port_setting: str, port: int | None, error: OSError) -> int:
+    why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+    print(f"Cannot listen on {host} port {port}: {why}. Set {port_setting} or {host_setting}.", file=sys.stderr)
+    return 1
+
+
+async def _check_migrated(settings: Settings) -> None:
+    db = Database(settings.database_url.get_secret_value(), pool_size=1, timeout=settings.database_timeout)
+    await db.open()
+    try:
+        await health.check_migrated(db, REVISION)
+    finally:
+        await db.close()
+
+
+def _serve_metrics(settings: Settings, stack: contextlib.ExitStack) -> None:
+    """Metrics of all workers on one port. With several, each writes to a folder that this process reads."""
+    if settings.metrics_port is None:
+        return
+    if settings.workers == 1:
+        server, thread = start_http_server(settings.metrics_port, settings.metrics_host)
+    else:
+        folder = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="taskward-metrics-", ignore_cleanup_errors=True)
+        )
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by the library in each worker; not a setting of ours
+        registry = CollectorRegistry()
+        AllWorkers(registry, folder)
+        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    stack.callback(thread.join)
+    stack.callback(server.server_close)
+    stack.callback(server.shutdown)

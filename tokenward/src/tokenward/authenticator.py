@@ -1,0 +1,120 @@
+"""From an Authorization header to an Identity: where cache, verifier, keys and throttle meet."""
+
+from collections.abc import Iterable
+
+from tokenward.cache import TokenCache
+from tokenward.clock import Clock
+from tokenward.errors import (
+    InvalidToken,
+    KeysUnavailable,
+    MalformedRequest,
+    MissingToken,
+    Reason,
+    TooManyFailures,
+)
+from tokenward.events import AuthEvents
+from tokenward.identity import Identity
+from tokenward.jws import Jws, parse
+from tokenward.source import KeySource
+from tokenward.throttle import FailureThrottle
+from tokenward.verifier import TokenVerifier
+
+
+class Authenticator:
+    """Says who is calling. One for a process; start the key source with ``start`` and end it with ``close``."""
+
+    def __init__(
+        self,
+        source: KeySource,
+        verifier: TokenVerifier,
+        *,
+        cache: TokenCache | None = None,
+        throttle: FailureThrottle | None = None,
+        events: AuthEvents | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._source = source
+        self._verifier = verifier
+        self._cache = TokenCache() if cache is None else cache  # an empty one is false
+        self._throttle = throttle or FailureThrottle()
+        self._events = events or AuthEvents()
+        self._clock = clock or Clock()
+
+    async def start(self) -> None:
+        await self._source.start()
+
+    async def close(self) -> None:
+        await self._source.close()
+
+    async def authenticate(self, headers: Iterable[tuple[bytes, bytes]], address: str | None) -> Identity:
+        """The caller of a request, by its raw ASGI headers and the client's address.
+
+        Raises one of the AuthError tree. Whatever happens inside, a token that is not proven good is not accepted.
+        """
+        try:
+            token = bearer_token(headers)
+            identity = self._cache.get(token, self._source, self._clock.wall())
+            if identity is not None:
+                self._events.accepted(cached=True)
+                return identity
+            identity = await self._verify(token)
+        except InvalidToken as refusal:
+            # A genuine token that merely expired is no attack: several tabs waking up at once must not be throttled.
+            retry_after = None if refusal.genuine else await self._throttle.count(address)
+            self._events.refused(refusal, address=address, throttled=retry_after is not None)
+            if retry_after is not None:
+                raise TooManyFailures(retry_after) from refusal
+            raise
+        except MissingToken:
+            self._events.missing()
+            raise
+        except KeysUnavailable:
+            self._events.unavailable()
+            raise
+        self._events.accepted(cached=False)
+        return identity
+
+    async def _verify(self, token: str) -> Identity:
+        jws = parse(token)
+        try:
+            self._verifier.check(jws, self._clock.wall())
+            key = await self._source.find(jws)
+            # Time may have passed while waiting for a key, so expiry is looked at again.
+            self._verifier.check_expiry(jws.claims, self._clock.wall())
+            identity = self._verifier.prove(jws, key)
+        except InvalidToken as refusal:
+            refusal.kid = jws.kid
+            refusal.genuine = refusal.reason is Reason.EXPIRED and self._is_signed(jws)
+            raise
+        self._cache.put(token, identity, key)
+        return identity
+
+    def _is_signed(self, jws: Jws) -> bool:
+        """Whether a key that is at hand signed this: an expired token of a real session is no attack."""
+        key = self._source.known(jws.kid or "")
+        return (
+            key is not None and jws.header["alg"] in key.algorithms and key.verifies(jws.signing_input, jws.signature)
+        )
+
+
+def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The one bearer token of a request (RFC 6750 §2.1, RFC 9110 §11.6.2). Header names are lower case, as in ASGI.
+
+    Raises MissingToken, MalformedRequest for two Authorization headers, InvalidToken for bytes that no token has.
+    """
+    found: bytes | None = None
+    for name, value in headers:
+        if name == b"authorization":
+            if found is not None:
+                raise MalformedRequest
+            found = value
+    if found is None:
+        raise MissingToken
+    scheme, _, token = found.strip().partition(b" ")
+    token = token.strip()
+    if scheme.lower() != b"bearer" or not token:
+        raise MissingToken
+    try:
+        return token.decode("ascii")
+    except UnicodeDecodeError:
+        raise InvalidToken(Reason.SHAPE, "not ASCII") from None

@@ -1,0 +1,52 @@
+"""What this package has to tell whoever watches it: one method an event."""
+
+import logging
+
+from tokenward.errors import InvalidToken
+
+_log = logging.getLogger("tokenward")
+
+
+class AuthEvents:
+    """Told of every outcome; override what you want to count or log. Never handed a token.
+
+    The defaults log refusals and failed fetches through the standard library's ``tokenward`` logger.
+    """
+
+    def accepted(self, *, cached: bool) -> None:
+        """A token was accepted, from the cache or by a full verification."""
+
+    def missing(self) -> None:
+        """A request came without credentials."""
+
+    def refused(self, refusal: InvalidToken, *, address: str | None, throttled: bool) -> None:
+        """A token was refused; ``throttled`` when its address is past the limit."""
+        if not throttled:
+            _log.warning(
+                "token refused: %s (%s) kid=%s from %s",
+                refusal.reason,
+                refusal.detail,
+                safe_kid(refusal.kid),
+                address,
+            )
+
+    def unavailable(self) -> None:
+        """A token could not be judged because the keys cannot be had."""
+
+    def fetched(self, *, outcome: str, detail: str, seconds: float, keys: int) -> None:
+        """A key set was asked for; ``outcome`` is ``replaced``, ``unchanged`` or ``failed``."""
+        if outcome == "failed":
+            _log.warning("key set could not be fetched: %s", detail)
+
+    def key_refused(self, kid: str, reason: str) -> None:
+        """A key of a fetched set was left out."""
+        _log.warning("key %s left out: %s", safe_kid(kid), reason)
+
+
+def safe_kid(kid: str | None) -> str | None:
+    """A key id fit for a log line: printable ASCII, at most 64 characters."""
+    if kid is None:
+        return None
+    if kid.startswith("\0"):  # how KeySet calls an entry that has none
+        return f"(number {kid[1:6]}, without kid)" if kid[1:6].isdigit() else "(without kid)"
+    return "".join(c if " " < c < "\x7f" else "?" for c in kid[:64])

@@ -1,0 +1,215 @@
+"""Why a token is accepted or refused, told to a person: the verifier's own checks, each with what to change."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tokenward.errors import AuthError, InvalidToken, KeysUnavailable
+from tokenward.events import safe_kid
+from tokenward.jwks import JwksSource
+from tokenward.jws import Jws, parse
+from tokenward.source import KeySource
+from tokenward.verifier import TokenVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: its name, whether it passed (None: could not be judged), what was seen, and what to change."""
+
+    check: str
+    passed: bool | None
+    seen: str
+    advice: str = ""
+
+
+_BEFORE_THE_TOKEN = re.compile(r"\A(authorization:\s*)?bearer\s+", re.IGNORECASE)
+_NUMERIC_DATES = 1e15  # seconds; a larger number is no date, and none to calculate with
+
+
+async def explain(token: str, verifier: TokenVerifier, source: KeySource, now: float) -> list[Finding]:
+    """Every check on this token, in order. The token itself is not among what is told.
+
+    ``now`` is seconds since the epoch. Asks the key source for keys, so it may wait a few seconds.
+    """
+    pasted = token.strip()
+    token = _BEFORE_THE_TOKEN.sub("", pasted)
+    try:
+        jws = parse(token)
+    except InvalidToken as refusal:
+        return [Finding("shape", False, refusal.detail, _shape_advice(token))]
+    without = "" if token == pasted else "; the word Bearer before it is the header's, and was left out"
+    findings = [Finding("shape", True, f"a compact JWS{without}")]
+    findings.extend(_offline(jws, verifier, now))
+    findings.append(await _signature(jws, verifier, source))
+    return findings
+
+
+def _offline(jws: Jws, verifier: TokenVerifier, now: float) -> Iterator[Finding]:
+    header, claims = jws.header, jws.claims
+    yield _judged(
+        "header", lambda: verifier.check_header(header), _header_seen(header), _header_advice(header, verifier)
+    )
+    issuer, audience = claims.get("iss"), claims.get("aud")
+    yield _judged(
+        "issuer",
+        lambda: verifier.check_issuer(claims),
+        f"iss is {_show(issuer)}, JWT_ISSUER is {_show(sorted(verifier.issuers))}",
+        _issuer_advice(issuer, verifier),
+    )
+    yield _judged(
+        "audience",
+        lambda: verifier.check_audience(claims),
+        f"aud is {_show(audience)}, JWT_AUDIENCE is {_show(sorted(verifier.audiences))}",
+        "set jwt.audience in Better Auth and JWT_AUDIENCE here to the same value",
+    )
+    yield _judged(
+        "subject",
+        lambda: verifier.check_subject(claims),
+        f"sub is {_show(claims.get('sub'))}",
+        "Better Auth puts the user's id there; a definePayload or getSubject of yours may have changed it",
+    )
+    yield _judged(
+        "times",
+        lambda: verifier.check_times(claims, now),
+        _times_seen(claims, now),
+        _times_advice(claims, verifier, now),
+    )
+    if _is_date(claims.get("exp")):
+        yield _judged(
+            "expiry",
+            lambda: verifier.check_expiry(claims, now),
+            _expiry_seen(claims["exp"], now),
+            "ask Better Auth for a new one (authClient.token()); if it was made just now, its expirationTime may be a "
+            'bare number, which means a moment in 1970: write "15m"',
+        )
+
+
+async def _signature(jws: Jws, verifier: TokenVerifier, source: KeySource) -> Finding:
+    kid = f"kid {_show(safe_kid(jws.kid))}"
+    if isinstance(jws.header.get("alg"), str) is False:
+        return Finding("signature", None, "not looked at, because the token names no algorithm")
+    try:
+        key = await source.find(jws)
+    except KeysUnavailable as error:
+        where = source.url if isinstance(source, JwksSource) else "the key source"
+        return Finding("key", None, f"{where}: {error}", "check that Better Auth runs and that JWKS_URL is right")
+    except InvalidToken:
+        return Finding("key", False, f"{kid} is not on offer; {_on_offer(source)}", _unknown_key_advice())
+    try:
+        verifier.check_signature(jws, key)
+    except InvalidToken as refusal:
+        names = " or ".join(sorted(key.algorithms))
+        advice = "it was changed on its way, or it was signed by another server under the same kid"
+        return Finding("signature", False, f"{refusal.detail}; {kid} is a key for {names}", advice)
+    return Finding("signature", True, f"{kid}, {jws.header['alg']}")
+
+
+def _judged(check: str, judge: Callable[[], None], seen: str, advice: str) -> Finding:
+    try:
+        judge()
+    except AuthError as refusal:
+        detail = getattr(refusal, "detail", str(refusal))
+        return Finding(check, False, f"{seen}: {detail}" if seen else detail, advice)
+    return Finding(check, True, seen)
+
+
+def _show(value: object) -> str:
+    """A value of the token, short and harmless on a terminal."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    text = ascii(value)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def _shape_advice(token: str) -> str:
+    if not token:
+        return "nothing was given: taskward explain TOKEN, or taskward explain - to read it from standard input"
+    if token.count(".") == 4:
+        return "this is an encrypted token (JWE); Better Auth's jwt plugin issues signed ones: use authClient.token()"
+    if "." not in token or token.count(".") == 1:
+        return "this looks like a session token; exchange it for a JWT at /api/auth/token, or use authClient.token()"
+    return "copy it whole, without spaces, quotes or line ends"
+
+
+def _header_seen(header: Mapping[str, Any]) -> str:
+    named = {name: header[name] for name in ("alg", "typ", "kid") if name in header}
+    return ", ".join(f"{name} {_show(value)}" for name, value in named.items())
+
+
+def _header_advice(header: Mapping[str, Any], verifier: TokenVerifier) -> str:
+    alg = header.get("alg")
+    if not isinstance(alg, str) or alg not in verifier.algorithms:
+        allowed = ", ".join(sorted(verifier.algorithms))
+        return f"add {_show(alg)} to JWT_ALGORITHMS (now {allowed}), or set jwks.keyPairConfig.alg in Better Auth"
+    if "kid" not in header:
+        return "tokens need a kid when keys come from JWKS_URL; Better Auth's jwt plugin sets it"
+    return "this is not an access token of Better Auth's jwt plugin: use authClient.token()"
+
+
+def _issuer_advice(issuer: object, verifier: TokenVerifier) -> str:
+    wanted = sorted(verifier.issuers)[0]
+    if isinstance(issuer, str):
+        if issuer.rstrip("/") in {name.rstrip("/") for name in verifier.issuers}:
+            return "they differ by a slash at the end only: make JWT_ISSUER exactly the token's iss"
+        if issuer.removesuffix("/api/auth") in verifier.issuers or f"{issuer}/api/auth" in verifier.issuers:
+            return (
+                "they differ by /api/auth: Better Auth's jwt plugin uses the origin alone, its OAuth provider the "
+                f"whole path; set JWT_ISSUER to {_show(issuer)} or jwt.issuer in Better Auth to {_show(wanted)}"
+            )
+    return (
+        f"set JWT_ISSUER to {_show(issuer)}, or jwt.issuer in Better Auth to {_show(wanted)} "
+        "(unset, it follows the Host header)"
+    )
+
+
+def _times_seen(claims: dict[str, Any], now: float) -> str:
+    return ", ".join(f"{name} {_moment(claims[name])}" for name in ("iat", "nbf", "exp") if name in claims)
+
+
+def _times_advice(claims: dict[str, Any], verifier: TokenVerifier, now: float) -> str:
+    starts = [claims[name] for name in ("iat", "nbf") if _is_date(claims.get(name))]
+    if starts and max(starts) > now + verifier.leeway:
+        ahead = max(starts) - now
+        return (
+            f"the issuer's clock is {ahead:.0f} seconds ahead of this one and JWT_LEEWAY is {verifier.leeway:g}: "
+            "set both clocks by NTP, or raise JWT_LEEWAY (at most 300)"
+        )
+    return "iat and exp must be numbers of seconds; a token made to last too long needs a larger JWT_MAX_LIFETIME"
+
+
+def _is_date(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) < _NUMERIC_DATES  # type: ignore[arg-type]  # a number by the first test
+
+
+def _expiry_seen(expires: float, now: float) -> str:
+    seconds = expires - now
+    return (
+        f"expires in {seconds:.0f} seconds"
+        if seconds > 0
+        else f"expired {-seconds:.0f} seconds ago, at {_moment(expires)}"
+    )
+
+
+def _moment(value: object) -> str:
+    try:
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")  # type: ignore[arg-type]  # what is no number raises
+    except (TypeError, ValueError, OverflowError, OSError):
+        return _show(value)
+
+
+def _on_offer(source: KeySource) -> str:
+    keys = source.keys if isinstance(source, JwksSource) else None
+    kids = ", ".join(f"{_show(safe_kid(key.kid))} ({'/'.join(sorted(key.algorithms))})" for key in keys or ())
+    left_out = "".join(
+        f"; left out {_show(safe_kid(kid))}: {why}" for kid, why in (keys.refused if keys else {}).items()
+    )
+    return f"the key set has {kids or 'none'}{left_out}"
+
+
+def _unknown_key_advice() -> str:
+    return (
+        "the token comes from another Better Auth (another database or environment), or its key is older than the "
+        "grace period: sign in again, and check that JWKS_URL is the server that issued it"
+    )

@@ -1,0 +1,232 @@
+"""The issuer's keys, cached: known keys are never waited for, and the issuer is never hammered.
+
+How it stands in time, with the defaults::
+
+    fetched ── 240 s, refreshed ahead ── 300 s stale ─────────── 3900 s unusable
+    │ known keys at once                │ known keys at once    │ 503 until a fetch succeeds
+    │ unknown kid: at most one fetch    │ unknown kid: 503 while the issuer
+    │ a second, shared by all           │ cannot be reached
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import random
+import re
+from collections.abc import Callable
+
+import httpx
+
+from tokenward.clock import Clock
+from tokenward.errors import InvalidToken, KeysUnavailable, Reason
+from tokenward.events import AuthEvents
+from tokenward.fetch import Fetched, FetchFailed, fetch
+from tokenward.jws import Jws
+from tokenward.keyset import Key, KeySet, UnusableKeySet
+
+MIN_INTERVAL = 1.0  # seconds between the starts of two fetches, whatever arrives
+BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first, second … failure in a row
+REFRESH_AT = 0.8  # of the time to live
+MAX_WAITING = 5000  # requests; one more is answered 503
+MAX_AGE_BOUNDS = (60, 86_400)  # seconds; a Cache-Control outside is brought inside
+
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"')  # RFC 9110 §8.8.3, as far as it can be sent back
+_log = logging.getLogger("tokenward")
+
+
+class JwksSource:
+    """Keys of one JWKS URL.
+
+    ``ttl`` and ``max_stale`` are seconds: how long a set is fresh when the issuer does not say, and how long known
+    keys may still serve after that while it cannot be reached. Only ``start`` schedules anything; a source that was
+    not started still works, on demand.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        http: httpx.AsyncClient,
+        *,
+        ttl: float = 300,
+        max_stale: float = 3600,
+        clock: Clock | None = None,
+        events: AuthEvents | None = None,
+    ) -> None:
+        self.url = url
+        self._http = http
+        self._ttl = ttl
+        self._max_stale = max_stale
+        self._clock = clock or Clock()
+        self._events = events or AuthEvents()
+        self._keys: KeySet | None = None
+        self._etag: str | None = None
+        self._fetched_at = self._fresh_until = self._usable_until = -math.inf
+        self._due = -math.inf  # when the background refresh wants to run
+        self._permitted = -math.inf  # when the next fetch may start
+        self._failures = 0
+        self._waiting = 0
+        self._begun = self._answered = 0  # fetches so far, and which of them was the last to succeed
+        self._flight: asyncio.Task[KeysUnavailable | None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    # What can be seen from outside
+
+    @property
+    def keys(self) -> KeySet | None:
+        """The set in use, or None before the first one and after it became unusable."""
+        return self._keys if self._clock.monotonic() < self._usable_until else None
+
+    @property
+    def fresh(self) -> bool:
+        return self._clock.monotonic() < self._fresh_until
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the set in use was last confirmed by the issuer, or None."""
+        return None if self._keys is None else self._clock.monotonic() - self._fetched_at
+
+    # Keys
+
+    def known(self, kid: str) -> Key | None:
+        now = self._clock.monotonic()
+        if self._keys is None or now >= self._usable_until:
+            return None
+        if now >= self._due and self._under_way() is None:  # the background refresh is late, or was never started
+            self._launch()
+        return self._keys.get(kid)
+
+    async def find(self, token: Jws) -> Key:
+        """The token's key; waits only for a ``kid`` that is not known.
+
+        Raises KeysUnavailable when the issuer cannot be asked, InvalidToken (``unknown_key``) when it was asked after
+        this request arrived and does not have the key.
+        """
+        kid = token.kid or ""
+        key = self.known(kid)
+        if key is not None:
+            return key
+        if self._waiting >= MAX_WAITING:
+            raise KeysUnavailable(1, "too many requests wait for keys")
+        self._waiting += 1
+        try:
+            return await self._ask_for(kid)
+        finally:
+            self._waiting -= 1
+
+    async def _ask_for(self, kid: str) -> Key:
+        begun = self._begun
+        while True:
+            await self._fetched(begun)
+            key = self.known(kid)
+            if key is not None:
+                return key
+            # A fetch that began before the request came may have missed a key that is newer than it.
+            if self._answered > begun:
+                raise InvalidToken(Reason.UNKNOWN_KEY, "its kid is not in the key set", kid=kid)
+
+    async def _fetched(self, begun: int) -> None:
+        """Wait for the shared fetch, or for the next one permitted. Raises KeysUnavailable when it fails."""
+        while (flight := self._under_way()) is None:
+            wait = self._permitted - self._clock.monotonic()
+            if wait <= 0:
+                self._launch()
+            elif self._failures:
+                raise KeysUnavailable(math.ceil(wait), "the last fetch failed")
+            else:
+                await self._clock.sleep(wait)
+                if self._answered > begun:  # somebody else woke first, and the answer is in already
+                    return
+        await asyncio.wait({flight})  # whoever waits may go away, the fetch is everybody's and goes on
+        failure = KeysUnavailable(1, "the key source is closed") if flight.cancelled() else flight.result()
+        if failure is not None:
+            raise KeysUnavailable(failure.retry_after, str(failure))
+
+    def _under_way(self) -> asyncio.Task[KeysUnavailable | None] | None:
+        return None if self._flight is None or self._flight.done() else self._flight
+
+    def _launch(self) -> None:
+        self._flight = asyncio.create_task(self._refresh())
+
+    # Fetching
+
+    async def _refresh(self) -> KeysUnavailable | None:
+        """One fetch; returns why it failed, having kept the old set.
+
+        There is never a second one under way, so an old answer cannot overwrite a newer set.
+        """
+        started = self._clock.monotonic()
+        self._permitted = started + MIN_INTERVAL  # stamped before the fetch, so that failures count too
+        self._begun += 1
+        try:
+            answer = await fetch(self._http, self.url, self._etag if self._keys else None)
+            keys = self._keys if answer.body is None else KeySet.parse(answer.body, self._keys)
+        except Exception as error:  # FetchFailed, UnusableKeySet, or what a library makes of hostile bytes
+            return self._failed(started, error)
+        self._install(started, keys, answer)
+        return None
+
+    def _failed(self, started: float, error: Exception) -> KeysUnavailable:
+        now = self._clock.monotonic()
+        pause = max(BACKOFF[min(self._failures, len(BACKOFF) - 1)], getattr(error, "retry_after", 0))
+        self._failures += 1
+        self._etag = None  # should that have been what the issuer stumbled over, the next question is a plain one
+        self._permitted = self._due = now + min(pause, BACKOFF[-1])
+        detail = str(error) if isinstance(error, FetchFailed | UnusableKeySet) else type(error).__name__
+        self._tell(self._events.fetched, outcome="failed", detail=detail, seconds=now - started, keys=0)
+        return KeysUnavailable(math.ceil(self._permitted - now), detail)
+
+    def _install(self, started: float, keys: KeySet | None, answer: Fetched) -> None:
+        now = self._clock.monotonic()
+        ttl = self._ttl
+        if answer.max_age is not None:
+            ttl = min(max(answer.max_age, MAX_AGE_BOUNDS[0]), MAX_AGE_BOUNDS[1])
+        replaced = keys is not self._keys
+        self._keys = keys
+        self._etag = answer.etag if answer.etag and _ETAG.fullmatch(answer.etag) else None
+        self._failures = 0
+        self._answered = self._begun
+        self._fetched_at = now
+        self._fresh_until = now + ttl
+        self._usable_until = self._fresh_until + self._max_stale
+        # Jitter, so that replicas that started together do not ask together.
+        ahead = ttl * (REFRESH_AT - random.uniform(0, 0.1))  # noqa: S311 - spreads load, keeps no secret
+        self._due = max(now + ahead, self._permitted)
+        outcome = "replaced" if replaced else "unchanged"
+        self._tell(self._events.fetched, outcome=outcome, detail="", seconds=now - started, keys=len(keys or ()))
+        if replaced and keys is not None:
+            for kid, reason in keys.refused.items():
+                self._tell(self._events.key_refused, kid, reason)
+
+    def _tell(self, event: Callable[..., None], *args: object, **details: object) -> None:
+        try:
+            event(*args, **details)
+        except Exception:  # an observer's own trouble must not end the refreshing of keys
+            _log.exception("an observer of key fetches failed")
+
+    # Refreshing ahead
+
+    async def refresh(self) -> None:
+        """Ask the issuer now, or as soon as it may be asked. Raises KeysUnavailable."""
+        await self._fetched(self._begun)
+
+    async def start(self) -> None:
+        """Begin to refresh in the background; returns at once, whether or not the issuer can be reached."""
+        self._keeper = asyncio.create_task(self._keep_fresh())
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            wait = self._due - self._clock.monotonic()
+            if wait <= 0:
+                with contextlib.suppress(KeysUnavailable):  # told to the events already; tried again when due
+                    await self.refresh()
+            else:
+                await self._clock.sleep(min(wait, BACKOFF[-1]))
+
+    async def close(self) -> None:
+        """Stop the background refresh and any fetch under way."""
+        for task in (self._keeper, self._flight):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task

@@ -1,0 +1,61 @@
+"""A compact JWS taken apart (RFC 7515 §7.1), before anything it says is believed."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from tokenward.errors import InvalidToken, Reason
+from tokenward.strict import b64url, json_object
+
+MAX_TOKEN_BYTES = 8192
+
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Jws:
+    """The parts of a token nobody has verified yet."""
+
+    header: Mapping[str, Any]
+    claims: dict[str, Any]
+    signing_input: bytes
+    signature: bytes
+
+    @property
+    def kid(self) -> str | None:
+        kid = self.header.get("kid")
+        return kid if isinstance(kid, str) else None
+
+
+def parse(token: str) -> Jws:
+    """Take a compact JWS apart.
+
+    Raises InvalidToken (``shape``, ``header`` or ``claims``) for anything but three canonical base64url segments of
+    which the first two are JSON objects: JWE's five segments and JSON serialisations are refused on sight.
+    """
+    if len(token) > MAX_TOKEN_BYTES:
+        raise InvalidToken(Reason.SHAPE, f"longer than {MAX_TOKEN_BYTES} bytes")
+    match = _COMPACT.fullmatch(token)
+    if match is None:
+        raise InvalidToken(Reason.SHAPE, "not three base64url segments")
+    header_part, claims_part, signature_part = match.groups()
+    try:
+        signature = b64url(signature_part)
+        header = _header(header_part)
+    except ValueError as error:
+        raise InvalidToken(Reason.HEADER, f"header or signature: {error}") from None
+    try:
+        claims = json_object(b64url(claims_part))
+    except ValueError as error:
+        raise InvalidToken(Reason.SHAPE, f"claims: {error}") from None
+    signing_input = token[: match.end(2)].encode("ascii")
+    return Jws(header, claims, signing_input, signature)
+
+
+@lru_cache(maxsize=64)
+def _header(segment: str) -> Mapping[str, Any]:
+    """Tokens signed by one key begin alike, letter for letter: their header is read once, and cannot be changed."""
+    return MappingProxyType(json_object(b64url(segment)))

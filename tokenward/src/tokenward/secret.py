@@ -1,0 +1,59 @@
+"""The alternative to a key set: HS256 with one shared secret (RFC 7518 §3.2)."""
+
+import hmac
+import re
+
+from tokenward.jws import Jws
+
+MIN_SECRET_BYTES = 32
+
+_KEY_FILE = re.compile(r'-----BEGIN|"kty"\s*:|^\s*(?:ssh|ecdsa)-\S+ ')
+
+
+class _SecretKey:
+    kid = ""
+    algorithms = frozenset({"HS256"})
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def verifies(self, signing_input: bytes, signature: bytes) -> bool:
+        return hmac.compare_digest(hmac.digest(self._secret, signing_input, "sha256"), signature)
+
+
+class SecretSource:
+    """One key for every token, whatever its ``kid`` says.
+
+    It never reads a key from anywhere, and a JwksSource never yields an HMAC key: a public key can therefore not be
+    taken for a secret (RFC 8725 §2.1). Raises ValueError for a secret that ``check_secret`` refuses.
+    """
+
+    def __init__(self, secret: str) -> None:
+        check_secret(secret)
+        self._key = _SecretKey(secret.encode("utf-8", "surrogateescape"))
+
+    def known(self, kid: str) -> _SecretKey | None:
+        return self._key
+
+    async def find(self, token: Jws) -> _SecretKey:
+        return self._key
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def check_secret(secret: str) -> None:
+    """Raises ValueError, whose text never repeats the secret, for one that is too short or no secret at all.
+
+    A key file pasted here by mistake would be the classic confusion made by hand: everybody has the public key of a
+    pair, and could then sign (RFC 7518 §3.2, RFC 8725 §2.1).
+    """
+    if len(secret.encode("utf-8", "surrogateescape")) < MIN_SECRET_BYTES:
+        raise ValueError(
+            f"must be at least {MIN_SECRET_BYTES} bytes, for example the output of: openssl rand -base64 48"
+        )
+    if _KEY_FILE.search(secret):
+        raise ValueError("is a key file and no shared secret: keys are fetched from JWKS_URL")

@@ -1,0 +1,124 @@
+"""Token + key + now → Identity: pure, with no I/O, no waiting and no clock of its own."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeGuard
+
+from tokenward.errors import InvalidToken, Reason
+from tokenward.identity import Identity
+from tokenward.jws import Jws
+from tokenward.keyset import is_kid
+from tokenward.source import VerifyingKey
+
+# RFC 7515 §4.1.11, RFC 7797, RFC 7516: members that change what the token means. None of them is understood here.
+_REFUSED_MEMBERS = ("crit", "b64", "zip", "enc", "cty")
+_TYPES = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
+_UNFIT_FOR_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_MAX_NUMERIC_DATE = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVerifier:
+    """What a token must say to be accepted.
+
+    ``issuers``, ``audiences`` and ``algorithms`` are exact values; ``leeway`` is seconds of clock skew tolerated,
+    ``max_lifetime`` the longest ``exp - iat`` accepted, in seconds. ``kid_required`` is off for a shared secret.
+    """
+
+    issuers: frozenset[str]
+    audiences: frozenset[str]
+    algorithms: frozenset[str]
+    leeway: float = 30
+    max_lifetime: float = 604_800
+    kid_required: bool = True
+
+    def check(self, token: Jws, now: float) -> None:
+        """Every check that needs no key, expiry last. Raises InvalidToken.
+
+        All of them can only refuse, so they come before anything that costs a look-up.
+        """
+        self.check_header(token.header)
+        claims = token.claims
+        self.check_issuer(claims)
+        self.check_audience(claims)
+        self.check_subject(claims)
+        self.check_times(claims, now)
+        self.check_expiry(claims, now)
+
+    def verify(self, token: Jws, key: VerifyingKey, now: float) -> Identity:
+        """The identity a token proves. Raises InvalidToken."""
+        self.check(token, now)
+        return self.prove(token, key)
+
+    def prove(self, token: Jws, key: VerifyingKey) -> Identity:
+        """The signature, for a token that passed ``check`` just now. Raises InvalidToken."""
+        self.check_signature(token, key)
+        claims = token.claims
+        # Computed as in the checks, to the last bit: a cached identity is judged by these bounds alone.
+        starts = max(claims["iat"], claims.get("nbf", 0)) - self.leeway
+        return Identity(claims["sub"], claims["iss"], starts, claims["exp"] + self.leeway, MappingProxyType(claims))
+
+    def check_header(self, header: Mapping[str, Any]) -> None:
+        """RFC 7515 §4.1 and RFC 8725 §3.1, §3.11. Keys that a token brings along are not even looked at."""
+        alg, typ = header.get("alg"), header.get("typ", "JWT")
+        if not isinstance(alg, str) or alg not in self.algorithms:
+            raise InvalidToken(Reason.ALGORITHM, "its alg is not allowed")
+        if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in _TYPES:
+            raise InvalidToken(Reason.TYPE, "its typ is that of another kind of token")
+        for member in _REFUSED_MEMBERS:
+            if member in header:
+                raise InvalidToken(Reason.HEADER, f"its header has {member}")
+        if self.kid_required and not is_kid(header.get("kid")):
+            raise InvalidToken(Reason.KEY_ID, "its kid is missing or not 1-256 printable characters")
+
+    def check_issuer(self, claims: dict[str, Any]) -> None:
+        """RFC 7519 §4.1.1: compared as it is, no trailing slash forgiven."""
+        issuer = claims.get("iss")
+        if not isinstance(issuer, str) or issuer not in self.issuers:
+            raise InvalidToken(Reason.ISSUER, "its iss is not one of JWT_ISSUER")
+
+    def check_audience(self, claims: dict[str, Any]) -> None:
+        """RFC 7519 §4.1.3: a string or an array of strings, one of them ours."""
+        audience = claims.get("aud")
+        named: Collection[Any] = audience if isinstance(audience, list) else (audience,)
+        if not all(isinstance(name, str) for name in named) or self.audiences.isdisjoint(named):
+            raise InvalidToken(Reason.AUDIENCE, "its aud holds none of JWT_AUDIENCE")
+
+    def check_subject(self, claims: dict[str, Any]) -> None:
+        """RFC 7519 §4.1.2, and no ``cnf``: a sender-constrained token is no bearer token (RFC 9449 §7.2)."""
+        subject = claims.get("sub")
+        if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
+            raise InvalidToken(Reason.SUBJECT, "its sub is not a string of 1-255 characters")
+        if _UNFIT_FOR_SUBJECT.search(subject):
+            raise InvalidToken(Reason.SUBJECT, "its sub holds control characters")
+        if "cnf" in claims:
+            raise InvalidToken(Reason.CONFIRMATION, "it is bound to a key its sender must prove")
+
+    def check_times(self, claims: dict[str, Any], now: float) -> None:
+        """RFC 7519 §4.1.4-6, all but expiry: numbers, not from the future, not made to last too long."""
+        issued, expires, begins = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
+        if not (_is_date(issued) and _is_date(expires) and _is_date(begins)):
+            raise InvalidToken(Reason.CLAIMS, "exp, iat or nbf is missing or not a number")
+        if expires - issued > self.max_lifetime:
+            raise InvalidToken(Reason.LIFETIME, f"made to last longer than {self.max_lifetime:g} seconds")
+        if max(issued, begins) - self.leeway > now:
+            raise InvalidToken(Reason.NOT_YET_VALID, f"valid in {max(issued, begins) - now:.0f} seconds")
+
+    def check_expiry(self, claims: dict[str, Any], now: float) -> None:
+        """RFC 7519 §4.1.4."""
+        if now >= claims["exp"] + self.leeway:
+            raise InvalidToken(Reason.EXPIRED, f"expired {now - claims['exp']:.0f} seconds ago")
+
+    def check_signature(self, token: Jws, key: VerifyingKey) -> None:
+        """RFC 8725 §3.1: the algorithm is the key's, not the token's to choose."""
+        if token.header["alg"] not in key.algorithms:
+            raise InvalidToken(Reason.ALGORITHM, "its alg is not the one of its key")
+        if not key.verifies(token.signing_input, token.signature):
+            raise InvalidToken(Reason.SIGNATURE, "its signature is wrong")
+
+
+def _is_date(value: object) -> TypeGuard[float]:
+    """A finite JSON number: no boolean, no string, nothing a float cannot hold (RFC 7519 §2 NumericDate)."""
+    return type(value) in (int, float) and -_MAX_NUMERIC_DATE < value < _MAX_NUMERIC_DATE  # type: ignore[operator]  # a number by the first test
