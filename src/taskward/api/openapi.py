@@ -81,7 +81,7 @@ def _task_paths() -> dict[str, Any]:
                 "Delete all tasks in one state",
                 {200: parts.answer("How many were deleted", "Deleted")},
                 422,
-                parameters=[{**parts.parameters()["completed"], "required": True}],
+                parameters=[{**parts.parameters()["completed"], "required": True}, parts.ref("parameters", "until")],
             ),
         },
         "/api/{user_id}/tasks/counts": {

@@ -88,6 +88,9 @@ def parameters() -> dict[str, Any]:
         "limit": query(
             "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, "Tasks a page."
         ),
+        "until": query(
+            "until", {"type": "string", "format": "date-time"}, "Only tasks whose `updated_at` is not later than this."
+        ),
         "cursor": query("cursor", {"type": "string"}, "`next_cursor` of the page before."),
         "idempotency_key": header(
             "Idempotency-Key",

@@ -1,7 +1,7 @@
 """What a request to the tasks API says besides its path: query, preconditions and body, read strictly."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -17,6 +17,7 @@ MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,20})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 
@@ -79,15 +80,34 @@ def listing(request: Request, owner: str) -> dict[str, Any]:
     }
 
 
-def state_to_clear(request: Request) -> bool:
-    """Which tasks a bulk delete means. Raises Invalid when it does not say, or says more than is understood here."""
-    given, errors = query(request, "completed")
+def what_to_clear(request: Request) -> dict[str, Any]:
+    """``completed`` and ``until`` of a bulk delete.
+
+    Raises Invalid when it does not say which state, or says more than is understood here.
+    """
+    given, errors = query(request, "completed", "until")
     if given.get("completed") not in ("true", "false"):
         message = "is required here and must be true or false, so that nobody clears a whole list by accident"
         errors.append({"field": "completed", "message": message})
+    until = None
+    if "until" in given:
+        until = _moment(given["until"])
+        if until is None:
+            message = "must be a time as in RFC 3339, such as 2026-11-21T10:00:00Z; a + is sent as %2B"
+            errors.append({"field": "until", "message": message})
     if errors:
         raise Invalid(errors=errors)
-    return given["completed"] == "true"
+    return {"completed": given["completed"] == "true", "until": until}
+
+
+def _moment(text: str) -> datetime | None:
+    """A date-time of RFC 3339 §5.6 in UTC, or None. Digits after the sixth of a second are cut off."""
+    if not _RFC3339.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # no such day, or before the year 1 or after 9999 in UTC
+        return None
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -84,9 +84,10 @@ class Tasks:
         """Raises NotFound, or PreconditionFailed."""
         await self._change(statements.deleting(guarded=versions is not None), task_id, {}, versions)
 
-    async def clear(self, *, completed: bool) -> int:
-        """Delete all tasks in one state; how many there were."""
-        return len(await self._rows(statements.DELETE_STATE, {"completed": completed}))
+    async def clear(self, *, completed: bool, until: datetime | None = None) -> int:
+        """Delete all tasks in one state, or only those not changed after ``until``; how many there were."""
+        statement = statements.clearing(bounded=until is not None)
+        return len(await self._rows(statement, {"completed": completed, "until": until}))
 
     async def _change(self, statement: Statement, task_id: UUID, values: Mapping[str, Any], versions: Versions) -> Row:
         rows = await self._rows(statement, {**values, "id": task_id, "versions": versions})

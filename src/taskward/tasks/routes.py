@@ -61,7 +61,7 @@ class Collection(Endpoint):
         return _task(row, 201 if created else 200, {"Location": location})
 
     async def delete(self, request: Request) -> Response:
-        deleted = await _tasks(request).clear(completed=read.state_to_clear(request))
+        deleted = await _tasks(request).clear(**read.what_to_clear(request))
         return Response(b'{"deleted":%d}' % deleted, media_type=JSON)
 
 

@@ -109,7 +109,14 @@ CREATED_BEFORE = owned(
     .where(idempotency_keys.c.user_id == _owner, idempotency_keys.c.key == bindparam("key", type_=String))
 )
 
-DELETE_STATE = owned(delete(tasks).where(_mine, tasks.c.completed == _value("completed")).returning(tasks.c.id))
+
+@cache
+def clearing(*, bounded: bool) -> Statement:
+    """Delete all tasks in one state; ``bounded``: only those not changed after ``until``."""
+    clause = delete(tasks).where(_mine, tasks.c.completed == _value("completed"))
+    if bounded:
+        clause = clause.where(tasks.c.updated_at <= bindparam("until", type_=DateTime(timezone=True)))
+    return owned(clause.returning(tasks.c.id))
 
 
 @cache
