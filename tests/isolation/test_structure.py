@@ -37,6 +37,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         for flags in itertools.product((False, True), repeat=3)
     ],
     "changing": [{"fields": fields, "guarded": guarded} for fields in SUBSETS for guarded in (False, True)],
+    "clearing": [{"bounded": bounded} for bounded in (False, True)],
     "deleting": [{"guarded": guarded} for guarded in (False, True)],
 }
 """How each function that makes statements is called; one without a line here is noticed below."""

@@ -386,6 +386,8 @@ export interface components {
         q: string;
         /** @description Tasks a page. */
         limit: number;
+        /** @description Only tasks whose `updated_at` is not later than this. */
+        until: string;
         /** @description `next_cursor` of the page before. */
         cursor: string;
         /** @description Makes a repeat of this request within 24 hours answer with the same task and create nothing. */
@@ -514,6 +516,8 @@ export interface operations {
             query: {
                 /** @description Only tasks in this state. */
                 completed: boolean;
+                /** @description Only tasks whose `updated_at` is not later than this. */
+                until?: components["parameters"]["until"];
             };
             header?: never;
             path: {
