@@ -19,12 +19,12 @@ from taskward.database.engine import Database
 from taskward.operating.health import Readiness, keys_state
 from taskward.problems import DatabaseUnavailable
 from taskward.tasks.table import REVISION
-from tests.auth.world import world
 from tests.conftest import connection
 from tests.support.application import settings_for
 from tests.support.issuer import Answer, Issuer
 from tests.support.process import free_port
 from tokenward import SecretSource
+from world import world
 
 Open = Callable[..., Awaitable[httpx.AsyncClient]]
 

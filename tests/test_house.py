@@ -27,7 +27,9 @@ ROOMS = [
 ]
 """Who may know whom: a room imports from rooms further up, and from its own."""
 
-LONGER_THAN_250: dict[str, str] = {}
+LONGER_THAN_250: dict[str, str] = {
+    "tokenward.testing.issuer": "an issuer and the key server in front of it are read together",
+}
 """Modules of more than 250 lines, each with its reason."""
 
 READS_THE_ENVIRONMENT: dict[str, str] = {
@@ -170,7 +172,8 @@ def test_commands_that_the_documents_name_exist(document: str) -> None:
 
 
 def test_every_promise_of_the_security_policy_is_held_by_tests_that_there_are() -> None:
-    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    folders = (ROOT / "tests", ROOT / "tokenward" / "tests")
+    tests = "".join(file.read_text() for folder in folders for file in folder.rglob("test_*.py"))
     there = set(re.findall(r"def (test_\w+)\(", tests))
     promises = [line for line in (ROOT / "SECURITY.md").read_text().splitlines() if line.startswith("| ")][1:]
     assert len(promises) > 15

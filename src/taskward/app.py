@@ -27,7 +27,6 @@ from taskward.tasks.routes import ROUTES
 from taskward.tasks.table import REVISION
 from tokenward import (
     Authenticator,
-    BearerBackend,
     Clock,
     FailureThrottle,
     JwksSource,
@@ -36,6 +35,7 @@ from tokenward import (
     TokenVerifier,
 )
 from tokenward.source import KeySource
+from tokenward.starlette import BearerBackend
 
 GAUGE_SECONDS = 5.0
 
@@ -64,7 +64,7 @@ def create_app(
         source,
         token_verifier(settings),
         cache=TokenCache(settings.token_cache_size),
-        throttle=FailureThrottle(settings.auth_failures, _secret(settings.rate_limit_storage_url)),
+        throttle=FailureThrottle(settings.auth_failures, _secret(settings.rate_limit_storage_url), clock=clock),
         events=events,
         clock=clock,
     )

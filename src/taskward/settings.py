@@ -4,7 +4,6 @@ import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from limits import parse_many
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -12,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from taskward.database.dsn import plain_dsn
 from tokenward.keyset import ALGORITHMS
 from tokenward.secret import check_secret
-from tokenward.throttle import FailureThrottle
+from tokenward.throttle import FailureThrottle, Limit
 from tokenward.url import check_key_set_url
 from tokenward.url import is_loopback as is_loopback
 
@@ -164,11 +163,9 @@ class Settings(BaseSettings):
     @classmethod
     def _a_limit(cls, value: str) -> str:
         try:
-            limits = parse_many(value) if value != "0" else None
-        except ValueError:
-            limits = []
-        if limits is not None and not (len(limits) == 1 and limits[0].amount and limits[0].get_expiry()):
-            raise _wrong("must be a count per time such as 5/minute, or 0 to turn it off")
+            Limit.parse(value)
+        except ValueError as error:
+            raise _wrong(str(error)) from None
         return value
 
     @field_validator("rate_limit_storage_url")
@@ -177,8 +174,10 @@ class Settings(BaseSettings):
         if value is not None:
             try:
                 FailureThrottle("1/minute", value.get_secret_value())
+            except ImportError:
+                raise _wrong("needs pip install 'taskward[redis]'") from None
             except Exception:  # whatever a store's client raises, perhaps with the URL in it
-                raise _wrong("must be redis://host:6379, and needs pip install 'taskward[redis]'") from None
+                raise _wrong("must be a URL such as redis://:password@host:6379/0") from None
         return value
 
     @field_validator("trusted_proxies")

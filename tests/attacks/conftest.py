@@ -13,11 +13,11 @@ from asgi_lifespan import LifespanManager
 
 from taskward.app import create_app
 from tests.attacks.catalogue import Forged, Forger
-from tests.auth.clock import FakeClock, settle
 from tests.support.application import settings_for
 from tests.support.issuer import Issuer, spare_key
 from tests.support.postgres import Databases
 from tokenward.keyset import Key
+from tokenward.testing.clock import FakeClock, settle
 
 FAMILIES = ("EdDSA", "RS256", "PS256", "ES256")
 

@@ -20,8 +20,8 @@ import pytest
 import pytest_asyncio
 from starlette.responses import PlainTextResponse
 
+from fault_server import FAULTS, Fault, FaultServer, bomb
 from tests.support.application import settings_for
-from tests.support.fault_server import FAULTS, Fault, FaultServer, bomb
 from tests.support.issuer import Issuer, SigningKey, compact
 from tests.support.postgres import Databases
 from tests.support.summary import Report

@@ -20,10 +20,11 @@ from taskward.settings import BadSettings, Settings, load_settings
 from taskward.tasks.table import REVISION
 from tokenward import Clock, JwksSource, KeysUnavailable
 from tokenward.events import safe_kid
-from tokenward.explain import explain
+from tokenward.explain import Names, explain
 from tokenward.source import KeySource
 
 BAD_SETTINGS = 2
+VARIABLES = Names("JWT_ISSUER", "JWT_AUDIENCE", "JWT_ALGORITHMS", "JWT_LEEWAY", "JWT_MAX_LIFETIME", "JWKS_URL")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,7 +157,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 async def _explain_token(settings: Settings, token: str) -> bool:
     async with _keys(settings) as source:
-        findings = await explain(token, token_verifier(settings), source, time.time())
+        findings = await explain(token, token_verifier(settings), source, time.time(), VARIABLES)
     signs = {True: "✓", False: "✗", None: "·"}
     for finding in findings:
         print(f"{signs[finding.passed]} {finding.check}: {finding.seen}")

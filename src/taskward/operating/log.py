@@ -85,9 +85,14 @@ class LoggedEvents(AuthEvents):
     def missing(self) -> None:
         self._metrics.authenticated("missing")
 
-    def unavailable(self) -> None:
+    def unavailable(self, *, reason: str) -> None:
         self._metrics.authenticated("keys_unavailable")
-        self._log.warning("token not judged", reason="keys_unavailable", request_id=self._request_id.get())
+        self._log.warning(
+            "token not judged", reason="keys_unavailable", detail=reason, request_id=self._request_id.get()
+        )
+
+    def uncounted(self, reason: str) -> None:
+        self._log.warning("refused tokens cannot be counted", reason=reason)
 
     def refused(self, refusal: InvalidToken, *, address: str | None, throttled: bool) -> None:
         self._metrics.authenticated("throttled" if throttled else str(refusal.reason))

@@ -1,20 +1,19 @@
 """Who is calling: Better Auth tokens verified against a cached JWKS, for any ASGI application.
 
-Nothing here imports the rest of ``taskward``. The front door is ``jwks_authenticator``::
+The front door is ``jwks_authenticator``::
 
     authenticator = jwks_authenticator(
         "https://app.example/api/auth/jwks", issuer="https://app.example", audience="https://app.example"
     )
     app = BearerMiddleware(app, authenticator)      # any ASGI application: scope["user"] is an Identity
 
-``docs/embedding.md`` has it for Starlette, FastAPI and Litestar.
+Each framework has a module of its own: ``tokenward.starlette`` and so on.
 """
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-import httpx
-
-from tokenward.asgi import Bearer, BearerMiddleware
+from tokenward.asgi import BearerMiddleware
 from tokenward.authenticator import Authenticator
 from tokenward.cache import TokenCache
 from tokenward.clock import Clock
@@ -31,17 +30,17 @@ from tokenward.events import AuthEvents
 from tokenward.identity import Identity
 from tokenward.jwks import JwksSource
 from tokenward.secret import SecretSource
-from tokenward.starlette import BearerBackend
 from tokenward.throttle import FailureThrottle
 from tokenward.url import check_key_set_url, is_loopback
 from tokenward.verifier import TokenVerifier
+
+if TYPE_CHECKING:
+    import httpx  # imported where it is used: it takes a third of a second
 
 __all__ = [
     "AuthError",
     "AuthEvents",
     "Authenticator",
-    "Bearer",
-    "BearerBackend",
     "BearerMiddleware",
     "Clock",
     "FailureThrottle",
@@ -70,7 +69,7 @@ def jwks_authenticator(
     auth_failures: str = "5/minute",
     allow_http: bool = False,
     events: AuthEvents | None = None,
-    http: httpx.AsyncClient | None = None,
+    http: "httpx.AsyncClient | None" = None,
 ) -> Authenticator:
     """An authenticator for tokens of the issuer that publishes its keys at ``jwks_url``.
 
@@ -99,7 +98,9 @@ class _OwnClient(JwksSource):
         super().__init__(url, self._opened(url), events=events)
 
     @staticmethod
-    def _opened(url: str) -> httpx.AsyncClient:
+    def _opened(url: str) -> "httpx.AsyncClient":
+        import httpx
+
         # A proxy from the environment is for the way out of a network, not for a key server on this machine.
         return httpx.AsyncClient(trust_env=not is_loopback(httpx.URL(url).host))
 

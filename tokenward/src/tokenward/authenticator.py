@@ -36,9 +36,11 @@ class Authenticator:
         self._source = source
         self._verifier = verifier
         self._cache = TokenCache() if cache is None else cache  # an empty one is false
-        self._throttle = throttle or FailureThrottle()
         self._events = events or AuthEvents()
         self._clock = clock or Clock()
+        self._throttle = throttle or FailureThrottle(clock=self._clock)
+        if self._throttle.failed is None:
+            self._throttle.failed = self._events.uncounted
 
     async def start(self) -> None:
         await self._source.start()
@@ -68,8 +70,8 @@ class Authenticator:
         except MissingToken:
             self._events.missing()
             raise
-        except KeysUnavailable:
-            self._events.unavailable()
+        except KeysUnavailable as failure:
+            self._events.unavailable(reason=str(failure))
             raise
         self._events.accepted(cached=False)
         return identity

@@ -30,8 +30,13 @@ class AuthEvents:
                 address,
             )
 
-    def unavailable(self) -> None:
-        """A token could not be judged because the keys cannot be had."""
+    def unavailable(self, *, reason: str) -> None:
+        """A token could not be judged because the keys cannot be had; ``reason`` says why, for the log."""
+        _log.warning("token not judged: %s", reason)
+
+    def uncounted(self, reason: str) -> None:
+        """The store that counts refused tokens began to fail; until it is back nobody is throttled."""
+        _log.warning("refused tokens cannot be counted: %s", reason)
 
     def fetched(self, *, outcome: str, detail: str, seconds: float, keys: int) -> None:
         """A key set was asked for; ``outcome`` is ``replaced``, ``unchanged`` or ``failed``."""

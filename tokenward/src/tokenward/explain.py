@@ -9,7 +9,7 @@ from typing import Any
 from tokenward.errors import AuthError, InvalidToken, KeysUnavailable
 from tokenward.events import safe_kid
 from tokenward.jwks import JwksSource
-from tokenward.jws import Jws, parse
+from tokenward.jws import MAX_TOKEN_BYTES, Jws, parse
 from tokenward.source import KeySource
 from tokenward.verifier import TokenVerifier
 
@@ -24,11 +24,27 @@ class Finding:
     advice: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the person who reads the advice calls each parameter; a service names its own variables."""
+
+    issuer: str = "issuer"
+    audience: str = "audience"
+    algorithms: str = "algorithms"
+    leeway: str = "leeway"
+    max_lifetime: str = "max_lifetime"
+    jwks_url: str = "jwks_url"
+
+
+PARAMETERS = Names()
+
 _BEFORE_THE_TOKEN = re.compile(r"\A(authorization:\s*)?bearer\s+", re.IGNORECASE)
 _NUMERIC_DATES = 1e15  # seconds; a larger number is no date, and none to calculate with
 
 
-async def explain(token: str, verifier: TokenVerifier, source: KeySource, now: float) -> list[Finding]:
+async def explain(
+    token: str, verifier: TokenVerifier, source: KeySource, now: float, names: Names = PARAMETERS
+) -> list[Finding]:
     """Every check on this token, in order. The token itself is not among what is told.
 
     ``now`` is seconds since the epoch. Asks the key source for keys, so it may wait a few seconds.
@@ -41,28 +57,28 @@ async def explain(token: str, verifier: TokenVerifier, source: KeySource, now: f
         return [Finding("shape", False, refusal.detail, _shape_advice(token))]
     without = "" if token == pasted else "; the word Bearer before it is the header's, and was left out"
     findings = [Finding("shape", True, f"a compact JWS{without}")]
-    findings.extend(_offline(jws, verifier, now))
-    findings.append(await _signature(jws, verifier, source))
+    findings.extend(_offline(jws, verifier, now, names))
+    findings.append(await _signature(jws, verifier, source, names))
     return findings
 
 
-def _offline(jws: Jws, verifier: TokenVerifier, now: float) -> Iterator[Finding]:
+def _offline(jws: Jws, verifier: TokenVerifier, now: float, names: Names) -> Iterator[Finding]:
     header, claims = jws.header, jws.claims
     yield _judged(
-        "header", lambda: verifier.check_header(header), _header_seen(header), _header_advice(header, verifier)
+        "header", lambda: verifier.check_header(header), _header_seen(header), _header_advice(header, verifier, names)
     )
     issuer, audience = claims.get("iss"), claims.get("aud")
     yield _judged(
         "issuer",
         lambda: verifier.check_issuer(claims),
-        f"iss is {_show(issuer)}, JWT_ISSUER is {_show(sorted(verifier.issuers))}",
-        _issuer_advice(issuer, verifier),
+        f"iss is {_show(issuer)}, {names.issuer} is {_show(sorted(verifier.issuers))}",
+        _issuer_advice(issuer, verifier, names),
     )
     yield _judged(
         "audience",
         lambda: verifier.check_audience(claims),
-        f"aud is {_show(audience)}, JWT_AUDIENCE is {_show(sorted(verifier.audiences))}",
-        "set jwt.audience in Better Auth and JWT_AUDIENCE here to the same value",
+        f"aud is {_show(audience)}, {names.audience} is {_show(sorted(verifier.audiences))}",
+        f"set jwt.audience in Better Auth and {names.audience} here to the same value",
     )
     yield _judged(
         "subject",
@@ -74,7 +90,7 @@ def _offline(jws: Jws, verifier: TokenVerifier, now: float) -> Iterator[Finding]
         "times",
         lambda: verifier.check_times(claims, now),
         _times_seen(claims, now),
-        _times_advice(claims, verifier, now),
+        _times_advice(claims, verifier, now, names),
     )
     if _is_date(claims.get("exp")):
         yield _judged(
@@ -86,7 +102,7 @@ def _offline(jws: Jws, verifier: TokenVerifier, now: float) -> Iterator[Finding]
         )
 
 
-async def _signature(jws: Jws, verifier: TokenVerifier, source: KeySource) -> Finding:
+async def _signature(jws: Jws, verifier: TokenVerifier, source: KeySource, names: Names) -> Finding:
     kid = f"kid {_show(safe_kid(jws.kid))}"
     if isinstance(jws.header.get("alg"), str) is False:
         return Finding("signature", None, "not looked at, because the token names no algorithm")
@@ -94,15 +110,16 @@ async def _signature(jws: Jws, verifier: TokenVerifier, source: KeySource) -> Fi
         key = await source.find(jws)
     except KeysUnavailable as error:
         where = source.url if isinstance(source, JwksSource) else "the key source"
-        return Finding("key", None, f"{where}: {error}", "check that Better Auth runs and that JWKS_URL is right")
+        advice = f"check that Better Auth runs and that {names.jwks_url} is right"
+        return Finding("key", None, f"{where}: {error}", advice)
     except InvalidToken:
-        return Finding("key", False, f"{kid} is not on offer; {_on_offer(source)}", _unknown_key_advice())
+        return Finding("key", False, f"{kid} is not on offer; {_on_offer(source)}", _unknown_key_advice(names))
     try:
         verifier.check_signature(jws, key)
     except InvalidToken as refusal:
-        names = " or ".join(sorted(key.algorithms))
+        expected = " or ".join(sorted(key.algorithms))
         advice = "it was changed on its way, or it was signed by another server under the same kid"
-        return Finding("signature", False, f"{refusal.detail}; {kid} is a key for {names}", advice)
+        return Finding("signature", False, f"{refusal.detail}; {kid} is a key for {expected}", advice)
     return Finding("signature", True, f"{kid}, {jws.header['alg']}")
 
 
@@ -125,9 +142,15 @@ def _show(value: object) -> str:
 
 def _shape_advice(token: str) -> str:
     if not token:
-        return "nothing was given: taskward explain TOKEN, or taskward explain - to read it from standard input"
+        return "nothing was given: give the token, or - to read it from standard input"
     if token.count(".") == 4:
         return "this is an encrypted token (JWE); Better Auth's jwt plugin issues signed ones: use authClient.token()"
+    if len(token) > MAX_TOKEN_BYTES:
+        return (
+            f"the issuer put too much into it ({len(token)} bytes, {MAX_TOKEN_BYTES} are accepted; servers and proxies "
+            "cut headers at the same size). Better Auth signs the whole user by default, a picture as data URL "
+            "included: set jwt.definePayload to return the few claims that are needed"
+        )
     if "." not in token or token.count(".") == 1:
         return "this looks like a session token; exchange it for a JWT at /api/auth/token, or use authClient.token()"
     return "copy it whole, without spaces, quotes or line ends"
@@ -138,28 +161,28 @@ def _header_seen(header: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {_show(value)}" for name, value in named.items())
 
 
-def _header_advice(header: Mapping[str, Any], verifier: TokenVerifier) -> str:
+def _header_advice(header: Mapping[str, Any], verifier: TokenVerifier, names: Names) -> str:
     alg = header.get("alg")
     if not isinstance(alg, str) or alg not in verifier.algorithms:
         allowed = ", ".join(sorted(verifier.algorithms))
-        return f"add {_show(alg)} to JWT_ALGORITHMS (now {allowed}), or set jwks.keyPairConfig.alg in Better Auth"
+        return f"add {_show(alg)} to {names.algorithms} (now {allowed}), or set jwks.keyPairConfig.alg in Better Auth"
     if "kid" not in header:
-        return "tokens need a kid when keys come from JWKS_URL; Better Auth's jwt plugin sets it"
+        return f"tokens need a kid when keys come from {names.jwks_url}; Better Auth's jwt plugin sets it"
     return "this is not an access token of Better Auth's jwt plugin: use authClient.token()"
 
 
-def _issuer_advice(issuer: object, verifier: TokenVerifier) -> str:
+def _issuer_advice(issuer: object, verifier: TokenVerifier, names: Names) -> str:
     wanted = sorted(verifier.issuers)[0]
     if isinstance(issuer, str):
         if issuer.rstrip("/") in {name.rstrip("/") for name in verifier.issuers}:
-            return "they differ by a slash at the end only: make JWT_ISSUER exactly the token's iss"
+            return f"they differ by a slash at the end only: make {names.issuer} exactly the token's iss"
         if issuer.removesuffix("/api/auth") in verifier.issuers or f"{issuer}/api/auth" in verifier.issuers:
             return (
                 "they differ by /api/auth: Better Auth's jwt plugin uses the origin alone, its OAuth provider the "
-                f"whole path; set JWT_ISSUER to {_show(issuer)} or jwt.issuer in Better Auth to {_show(wanted)}"
+                f"whole path; set {names.issuer} to {_show(issuer)} or jwt.issuer in Better Auth to {_show(wanted)}"
             )
     return (
-        f"set JWT_ISSUER to {_show(issuer)}, or jwt.issuer in Better Auth to {_show(wanted)} "
+        f"set {names.issuer} to {_show(issuer)}, or jwt.issuer in Better Auth to {_show(wanted)} "
         "(unset, it follows the Host header)"
     )
 
@@ -168,15 +191,15 @@ def _times_seen(claims: dict[str, Any], now: float) -> str:
     return ", ".join(f"{name} {_moment(claims[name])}" for name in ("iat", "nbf", "exp") if name in claims)
 
 
-def _times_advice(claims: dict[str, Any], verifier: TokenVerifier, now: float) -> str:
+def _times_advice(claims: dict[str, Any], verifier: TokenVerifier, now: float, names: Names) -> str:
     starts = [claims[name] for name in ("iat", "nbf") if _is_date(claims.get(name))]
     if starts and max(starts) > now + verifier.leeway:
         ahead = max(starts) - now
         return (
-            f"the issuer's clock is {ahead:.0f} seconds ahead of this one and JWT_LEEWAY is {verifier.leeway:g}: "
-            "set both clocks by NTP, or raise JWT_LEEWAY (at most 300)"
+            f"the issuer's clock is {ahead:.0f} seconds ahead of this one and {names.leeway} is {verifier.leeway:g}: "
+            f"set both clocks by NTP, or raise {names.leeway} (at most 300)"
         )
-    return "iat and exp must be numbers of seconds; a token made to last too long needs a larger JWT_MAX_LIFETIME"
+    return f"iat and exp must be numbers of seconds; a token that lives too long needs a larger {names.max_lifetime}"
 
 
 def _is_date(value: object) -> bool:
@@ -208,8 +231,8 @@ def _on_offer(source: KeySource) -> str:
     return f"the key set has {kids or 'none'}{left_out}"
 
 
-def _unknown_key_advice() -> str:
+def _unknown_key_advice(names: Names) -> str:
     return (
         "the token comes from another Better Auth (another database or environment), or its key is older than the "
-        "grace period: sign in again, and check that JWKS_URL is the server that issued it"
+        f"grace period: sign in again, and check that {names.jwks_url} is the server that issued it"
     )

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.authentication import BaseUser
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Identity(BaseUser):
+class Identity:
     """A caller whose token was verified; what ``request.user`` is behind this package.
+
+    It has the attributes of Starlette's ``BaseUser``, so Starlette takes it as one.
 
     ``subject`` is the ``sub`` claim, ``valid_from`` and ``valid_until`` are seconds since the epoch with the leeway
     already counted in, ``claims`` is the verified payload as sent.

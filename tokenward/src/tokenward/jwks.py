@@ -15,8 +15,7 @@ import math
 import random
 import re
 from collections.abc import Callable
-
-import httpx
+from typing import TYPE_CHECKING
 
 from tokenward.clock import Clock
 from tokenward.errors import InvalidToken, KeysUnavailable, Reason
@@ -24,6 +23,9 @@ from tokenward.events import AuthEvents
 from tokenward.fetch import Fetched, FetchFailed, fetch
 from tokenward.jws import Jws
 from tokenward.keyset import Key, KeySet, UnusableKeySet
+
+if TYPE_CHECKING:
+    import httpx
 
 MIN_INTERVAL = 1.0  # seconds between the starts of two fetches, whatever arrives
 BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first, second … failure in a row
@@ -46,7 +48,7 @@ class JwksSource:
     def __init__(
         self,
         url: str,
-        http: httpx.AsyncClient,
+        http: "httpx.AsyncClient",
         *,
         ttl: float = 300,
         max_stale: float = 3600,

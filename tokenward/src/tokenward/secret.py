@@ -56,4 +56,4 @@ def check_secret(secret: str) -> None:
             f"must be at least {MIN_SECRET_BYTES} bytes, for example the output of: openssl rand -base64 48"
         )
     if _KEY_FILE.search(secret):
-        raise ValueError("is a key file and no shared secret: keys are fetched from JWKS_URL")
+        raise ValueError("is a key file and no shared secret: public keys belong in the key set")

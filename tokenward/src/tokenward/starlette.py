@@ -1,9 +1,16 @@
-"""The authenticator as a Starlette authentication backend: ``request.user`` is an Identity."""
+"""The authenticator in Starlette: an authentication backend, a dependency, and an exception handler."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.authentication import AuthCredentials, AuthenticationBackend
 from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp
 
+from tokenward.asgi import answer, authenticate, running
 from tokenward.authenticator import Authenticator
+from tokenward.errors import AuthError
 from tokenward.identity import Identity
 
 _CREDENTIALS = AuthCredentials(["authenticated"])
@@ -13,13 +20,42 @@ class BearerBackend(AuthenticationBackend):
     """Every request is somebody's, or it is refused.
 
     Mount it with AuthenticationMiddleware on the routes it guards rather than on the whole application: an AuthError
-    raised there reaches the application's exception handlers (``tokenward.asgi.on_auth_error`` is one).
+    raised there reaches the application's exception handlers (``on_auth_error`` is one).
     """
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, Identity]:
-        client = conn.scope.get("client")
-        identity = await self._authenticator.authenticate(conn.scope["headers"], client[0] if client else None)
-        return _CREDENTIALS, identity
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, Identity]:  # type: ignore[override]  # an Identity has what BaseUser has, without inheriting it
+        return _CREDENTIALS, await authenticate(self._authenticator, conn.scope)
+
+
+class Bearer:
+    """The caller of a request or a WebSocket as a dependency, for applications where only some routes are private.
+
+    ``lifespan`` and ``exception_handlers`` are what Starlette and FastAPI take by those names; an application with a
+    lifespan of its own enters ``lifespan`` in it.
+    """
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def __call__(self, connection: HTTPConnection) -> Identity:
+        """Raises one of the AuthError tree."""
+        return await authenticate(self._authenticator, connection.scope)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: ASGIApp) -> AsyncIterator[None]:
+        """Keys are refreshed in the background for as long as this is entered."""
+        async with running(self._authenticator):
+            yield
+
+    @property
+    def exception_handlers(self) -> dict[Any, Any]:
+        return {AuthError: on_auth_error}
+
+
+async def on_auth_error(connection: HTTPConnection, error: Exception) -> ASGIApp:
+    """An exception handler for Starlette and FastAPI, of requests and of WebSockets."""
+    assert isinstance(error, AuthError)  # noqa: S101 - the handler table sends nothing else here
+    return answer(connection.scope, error)

@@ -1,59 +1,133 @@
-"""Failed authentications, counted per client address with the ``limits`` library."""
+"""Refused tokens, counted per client IP."""
 
 import asyncio
 import ipaddress
 import math
-import time
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from cachetools import LRUCache
-from limits import RateLimitItem, parse
-from limits.aio.storage import Storage
-from limits.aio.strategies import FixedWindowRateLimiter
-from limits.storage import storage_from_string
+
+from tokenward.clock import Clock
 
 MAX_ADDRESSES = 10_000
 STORAGE_TIMEOUT = 0.25  # seconds a request waits for a shared store before it goes on without
 
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 2_592_000, "year": 31_104_000}
+_LIMIT = re.compile(rf"(\d{{1,9}})\s*(?:/|per)\s*(\d{{1,6}})?\s*({'|'.join(_UNITS)})s?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """``amount`` refusals in ``seconds``."""
+
+    amount: int
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Limit | None":
+        """Read ``5/minute`` or ``20 per 2 hours``; ``0`` is None, no limit. Raises ValueError."""
+        if text.strip() == "0":
+            return None
+        match = _LIMIT.fullmatch(text.strip())
+        if match is None or not int(match[1]) or match[2] == "0":
+            raise ValueError("must be a count per time such as 5/minute, or 0 to turn it off")
+        return cls(int(match[1]), int(match[2] or 1) * _UNITS[match[3].lower()])
+
+
+class Counts(Protocol):
+    """Where refusals are counted: ``Window`` in this process, or a store that replicas share."""
+
+    async def hit(self, limit: Limit, address: str) -> int | None:
+        """Count one refusal. Returns None, or the seconds until the window ends when the address is past the limit."""
+
+    async def check(self) -> None:
+        """Raises whatever makes the store unusable."""
+
+
+class Window:
+    """Counts of the last 10,000 client IPs in this process: a fixed window that begins with the first refusal."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        self._counts: LRUCache[str, tuple[int, float]] = LRUCache(MAX_ADDRESSES)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    async def hit(self, limit: Limit, address: str) -> int | None:
+        now = self._clock.monotonic()
+        count, ends = self._counts.get(address, (0, 0.0))
+        if ends <= now:
+            count, ends = 0, now + limit.seconds
+        self._counts[address] = (count + 1, ends)
+        return None if count < limit.amount else max(1, math.ceil(ends - now))
+
+    async def check(self) -> None:
+        """Memory is always usable."""
+
 
 class FailureThrottle:
-    """``limit`` as the limits library reads it (``5/minute``), or ``0`` for none.
+    """``limit`` is a count per time (``5/minute``), or ``0`` for none.
 
-    ``storage_url`` names a store shared by several replicas (``redis://…``); without one, counts are this process's.
-    A store that is down or slow throttles nobody: what it guards against is noise, and a valid token passes anyway.
+    ``storage_url`` names a store shared by several replicas (``redis://…``; needs the extra ``redis``). Without one,
+    counts are this process's. A store that is down or slow throttles nobody, and ``failed`` is called with the reason
+    when it begins to fail. Raises ValueError for a limit or a URL that cannot be read, ImportError without the extra.
     """
 
-    def __init__(self, limit: str = "5/minute", storage_url: str | None = None) -> None:
-        self._limit: RateLimitItem | None = None if limit.strip() == "0" else parse(limit)
-        self._storage = _shared(storage_url) if storage_url else BoundedMemory()
-        self._window = FixedWindowRateLimiter(self._storage)
+    def __init__(
+        self,
+        limit: str = "5/minute",
+        storage_url: str | None = None,
+        *,
+        counts: Counts | None = None,
+        clock: Clock | None = None,
+        failed: Callable[[str], None] | None = None,
+    ) -> None:
+        self._limit = Limit.parse(limit)
+        if counts is None and storage_url:
+            from tokenward.redis import SharedWindow
+
+            counts = SharedWindow(storage_url)
+        self.counts: Counts = Window(clock) if counts is None else counts  # an empty one is false
+        self.failed = failed
+        self._failing = False
 
     async def count(self, address: str | None) -> int | None:
         """Count one refused token. Returns None, or when the address is past its limit the seconds to wait (≥ 1)."""
         if self._limit is None or address is None:
             return None
-        network = _network(address)
         try:
             async with asyncio.timeout(STORAGE_TIMEOUT):
-                if await self._window.hit(self._limit, network):
-                    return None
-                reset, _ = await self._window.get_window_stats(self._limit, network)
-        except Exception:  # whatever a store's client raises: it is down, and that must not refuse anybody
+                seconds = await self.counts.hit(self._limit, _network(address))
+        except Exception as error:  # whatever a store's client raises: it is down, and that must not refuse anybody
+            if not self._failing and self.failed is not None:
+                self.failed(_reason(error))
+            self._failing = True
             return None
-        return max(1, math.ceil(reset - time.time()))
+        self._failing = False
+        return seconds
+
+    async def check(self) -> str | None:
+        """Why the store cannot be used, or None."""
+        try:
+            async with asyncio.timeout(4 * STORAGE_TIMEOUT):
+                await self.counts.check()
+        except Exception as error:  # as above
+            return _reason(error)
+        return None
 
 
-def _shared(url: str) -> Storage:
-    """The store of that URL; Valkey is spoken to as the Redis it is. Raises ValueError, without the URL's password."""
-    if url.startswith("valkey"):
-        url = "redis" + url.removeprefix("valkey")
-    options = {"implementation": "redispy"} if url.startswith("redis") else {}  # the client this package depends on
-    try:
-        storage = storage_from_string(f"async+{url}", **options)
-    except Exception as error:  # what a store's client makes of a URL differs from client to client
-        raise ValueError(f"the rate limit storage cannot be used: {type(error).__name__}") from None
-    if not isinstance(storage, Storage):
-        raise ValueError("the rate limit storage is not an asynchronous one")
-    return storage
+def _reason(error: Exception) -> str:
+    """The class and what a Redis server answers (WRONGPASS, NOAUTH …); no text that could hold a URL."""
+    text = str(error)
+    return (
+        f"{type(error).__name__}: {text[:100]}"
+        if re.match(r"[A-Z]{4,} |Authentication ", text)
+        else type(error).__name__
+    )
 
 
 def _network(address: str) -> str:
@@ -67,47 +141,3 @@ def _network(address: str) -> str:
             return str(ip.ipv4_mapped)
         return str(ipaddress.ip_network((ip, 64), strict=False))
     return str(ip)
-
-
-class BoundedMemory(Storage):
-    """Counts of at most 10,000 addresses in this process.
-
-    The library's own memory storage walks every address it knows on each hit: with an attack from many addresses that
-    walk is the attack. Here a hit is one look-up, and the addresses heard of longest ago make room.
-    """
-
-    STORAGE_SCHEME = None  # not to be found by URL
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._counts: LRUCache[str, tuple[int, float]] = LRUCache(MAX_ADDRESSES)
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return LookupError
-
-    async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        count, ends = self._live(key)
-        self._counts[key] = (count + amount, ends or time.time() + expiry)
-        return count + amount
-
-    async def get(self, key: str) -> int:
-        return self._live(key)[0]
-
-    async def get_expiry(self, key: str) -> float:
-        return self._live(key)[1] or time.time()
-
-    async def check(self) -> bool:
-        return True
-
-    async def reset(self) -> int:
-        known = len(self._counts)
-        self._counts.clear()
-        return known
-
-    async def clear(self, key: str) -> None:
-        self._counts.pop(key, None)
-
-    def _live(self, key: str) -> tuple[int, float]:
-        count, ends = self._counts.get(key, (0, 0.0))
-        return (count, ends) if ends > time.time() else (0, 0.0)

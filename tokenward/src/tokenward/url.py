@@ -2,14 +2,14 @@
 
 import ipaddress
 
-import httpx
-
 
 def check_key_set_url(url: str, *, allow_http: bool = False) -> None:
     """Raises ValueError, whose text never repeats the URL, for one that keys should not be taken from.
 
     Read as the client that will fetch it reads it, so that no two parsers can differ about the host.
     """
+    import httpx  # here, because it takes a third of a second to import
+
     try:
         parts = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError):

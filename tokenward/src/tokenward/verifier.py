@@ -77,14 +77,14 @@ class TokenVerifier:
         """RFC 7519 §4.1.1: compared as it is, no trailing slash forgiven."""
         issuer = claims.get("iss")
         if not isinstance(issuer, str) or issuer not in self.issuers:
-            raise InvalidToken(Reason.ISSUER, "its iss is not one of JWT_ISSUER")
+            raise InvalidToken(Reason.ISSUER, "its iss is not one of the expected issuers")
 
     def check_audience(self, claims: dict[str, Any]) -> None:
         """RFC 7519 §4.1.3: a string or an array of strings, one of them ours."""
         audience = claims.get("aud")
         named: Collection[Any] = audience if isinstance(audience, list) else (audience,)
         if not all(isinstance(name, str) for name in named) or self.audiences.isdisjoint(named):
-            raise InvalidToken(Reason.AUDIENCE, "its aud holds none of JWT_AUDIENCE")
+            raise InvalidToken(Reason.AUDIENCE, "its aud holds none of the expected audiences")
 
     def check_subject(self, claims: dict[str, Any]) -> None:
         """RFC 7519 §4.1.2, and no ``cnf``: a sender-constrained token is no bearer token (RFC 9449 §7.2)."""

@@ -10,11 +10,12 @@ from collections import Counter
 import httpx
 import pytest
 
-from tests.auth.clock import FakeClock, settle
-from tests.auth.world import World, bearer, gathered, must_not_hang, world
-from tests.support.issuer import Answer, Issuer, SigningKey, spare_key
 from tokenward import InvalidToken, JwksSource, KeysUnavailable, Reason
 from tokenward.jwks import BACKOFF, MAX_WAITING, REFRESH_AT
+from tokenward.testing.clock import FakeClock, settle
+from tokenward.testing.issuer import Answer, Issuer
+from tokenward.testing.keys import SigningKey, spare_key
+from world import World, bearer, gathered, must_not_hang, world
 
 DOWN = Answer(error=httpx.ConnectError("refused"))
 

@@ -10,9 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.auth.clock import START, FakeClock
-from tests.auth.world import World, at_once, world
-from tests.support.issuer import ABSENT, Answer, Issuer, SigningKey
 from tokenward import (
     Authenticator,
     AuthError,
@@ -31,6 +28,10 @@ from tokenward import (
 from tokenward.authenticator import bearer_token
 from tokenward.errors import PHRASES
 from tokenward.events import safe_kid
+from tokenward.testing.clock import START, FakeClock
+from tokenward.testing.issuer import Answer, Issuer
+from tokenward.testing.keys import ABSENT, SigningKey
+from world import World, at_once, world
 
 DATA = Path(__file__).parent / "data"
 

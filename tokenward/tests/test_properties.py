@@ -13,14 +13,15 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tests.auth.clock import START
-from tests.auth.world import ALL_ALGORITHMS
-from tests.support.issuer import Issuer, as_json, b64, compact, spare_key
 from tokenward import AuthError, Identity, InvalidToken, TokenVerifier
 from tokenward.authenticator import bearer_token
 from tokenward.jws import parse
 from tokenward.keyset import read_key
 from tokenward.strict import b64url, json_object
+from tokenward.testing.clock import START
+from tokenward.testing.issuer import Issuer
+from tokenward.testing.keys import as_json, b64, compact, spare_key
+from world import ALL_ALGORITHMS
 
 NOW = START
 ALGS = ("EdDSA", "RS256", "PS256", "ES256")

@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.auth.clock import START, FakeClock
-from tests.auth.world import at_once, bearer, world
-from tests.support.issuer import ABSENT, Issuer, compact, spare_key
 from tokenward import Authenticator, FailureThrottle, InvalidToken, JwksSource, Reason, SecretSource, TokenVerifier
 from tokenward.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
 from tokenward.source import KeySource
+from tokenward.testing.clock import START, FakeClock
+from tokenward.testing.issuer import Issuer
+from tokenward.testing.keys import ABSENT, compact, spare_key
+from world import at_once, bearer, world
 
 SECRET = "kPqE8cZ1sH5tVb2nXw9yLr4dFg7jMu3a"
 NOW = START

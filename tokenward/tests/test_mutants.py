@@ -18,16 +18,16 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.auth.world import ALL_ALGORITHMS, World, world
-from tests.support.issuer import SigningKey, b64, spare_key
 from tokenward import AuthError, InvalidToken
-from tokenward.asgi import Bearer, BearerMiddleware, on_auth_error
+from tokenward.asgi import BearerMiddleware
 from tokenward.fetch import Fetched, FetchFailed, _retry_after, fetch
 from tokenward.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
 from tokenward.secret import check_secret
-from tokenward.starlette import BearerBackend
+from tokenward.starlette import Bearer, BearerBackend, on_auth_error
 from tokenward.strict import MAX_DEPTH, json_object
+from tokenward.testing.keys import SigningKey, b64, spare_key
 from tokenward.url import check_key_set_url
+from world import ALL_ALGORITHMS, World, world
 
 
 async def test_a_cached_token_is_good_from_its_first_moment_and_no_longer_at_its_last() -> None:

@@ -19,11 +19,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.auth.clock import settle
-from tests.auth.world import World, bearer, world
-from tests.support.issuer import Answer, SigningKey
 from tokenward import Authenticator, FailureThrottle, Identity, InvalidToken, KeysUnavailable, TokenCache
 from tokenward.source import KeySource
+from tokenward.testing.clock import settle
+from tokenward.testing.issuer import Answer
+from tokenward.testing.keys import SigningKey
+from world import World, bearer, world
 
 seen: Counter[str] = Counter()
 

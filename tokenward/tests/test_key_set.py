@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.issuer import SigningKey, b64, b64_int, spare_key
 from tokenward.keyset import MAX_KEYS, KeySet, UnusableKey, UnusableKeySet, read_key
+from tokenward.testing.keys import SigningKey, b64, b64_int, spare_key
 
 GOOD = spare_key("EdDSA")
 ED_P = 2**255 - 19

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import tracemalloc
 from collections import Counter
@@ -17,10 +16,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.auth.world import World, world
-from tests.support.issuer import SigningKey
-from tokenward import FailureThrottle, KeysUnavailable, TooManyFailures
-from tokenward.throttle import MAX_ADDRESSES, BoundedMemory
+from tokenward import Authenticator, FailureThrottle, KeysUnavailable, TooManyFailures
+from tokenward.testing.clock import FakeClock
+from tokenward.testing.issuer import Answer
+from tokenward.testing.keys import SigningKey
+from tokenward.throttle import MAX_ADDRESSES, Limit, Window
+from world import World, world
 
 
 def forged(w: World) -> str:
@@ -84,8 +85,6 @@ async def test_an_expired_token_costs_no_fetch_and_waits_for_nobody() -> None:
 
 async def test_missing_tokens_and_unavailable_keys_are_not_counted() -> None:
     async with world(limit="2/minute", started=False) as w:
-        from tests.support.issuer import Answer
-
         w.issuer.always = Answer(status=500)
         for _ in range(10):
             assert await w.outcome(w.issuer.token("alice")) == "unavailable"
@@ -136,29 +135,33 @@ async def test_a_limit_of_0_turns_it_off(limit: str) -> None:
     assert [await throttle.count("192.0.2.1") for _ in range(50)] == [None] * 50
 
 
-async def test_the_window_ends_and_retry_after_says_when(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now)
-    throttle = FailureThrottle("2/minute")
+async def test_the_window_ends_and_retry_after_says_when() -> None:
+    clock = FakeClock()
+    throttle = FailureThrottle("2/minute", clock=clock)
     assert [await throttle.count("a") for _ in range(3)] == [None, None, 60]
-    now += 45.5
+    clock.move(45.5)
     assert await throttle.count("a") == 15
-    now += 14.4
+    clock.move(14.4)
     assert await throttle.count("a") == 1
-    now += 0.2
+    clock.move(0.2)
     assert [await throttle.count("a") for _ in range(3)] == [None, None, 60]
 
 
-class Storage(BoundedMemory):
-    def __init__(self, incr: Callable[[], object]) -> None:
-        super().__init__()
-        self.fail = incr
+class Store(Window):
+    """A store that fails, or hangs."""
 
-    async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+    def __init__(self, fail: Callable[[], object]) -> None:
+        super().__init__()
+        self.fail = fail
+
+    async def hit(self, limit: Limit, address: str) -> int | None:
         result = self.fail()
         if asyncio.iscoroutine(result):
             await result
         raise AssertionError
+
+    async def check(self) -> None:
+        await self.hit(Limit(1, 1), "")
 
 
 def raising(error: BaseException) -> Callable[[], object]:
@@ -173,24 +176,26 @@ def raising(error: BaseException) -> Callable[[], object]:
 )
 async def test_a_storage_that_is_down_throttles_nobody(error: Exception) -> None:
     async with world(limit="1/minute") as w:
-        from limits.aio.strategies import FixedWindowRateLimiter
-
-        w.throttle._window = FixedWindowRateLimiter(Storage(raising(error)))
+        told: list[str] = []
+        w.throttle = FailureThrottle("1/minute", counts=Store(raising(error)), failed=told.append)
+        w.authenticator = Authenticator(w.source, w.verifier, throttle=w.throttle, events=w.events, clock=w.clock)
         assert [await w.outcome(forged(w)) for _ in range(10)] == ["signature"] * 10
         assert await w.outcome(w.issuer.token("alice")) == "ok:alice"
+        assert len(told) == 1, "one warning, not one a token"
+        assert type(error).__name__ in told[0]
+        assert type(error).__name__ in str(await w.throttle.check())
 
 
 async def test_a_storage_that_hangs_holds_up_a_refusal_for_a_moment_and_a_valid_token_not_at_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from limits.aio.strategies import FixedWindowRateLimiter
-
     from tokenward import throttle
 
     monkeypatch.setattr(throttle, "STORAGE_TIMEOUT", 0.01)
     async with world(limit="1/minute") as w:
         forever = asyncio.Event()
-        w.throttle._window = FixedWindowRateLimiter(Storage(forever.wait))
+        w.throttle = FailureThrottle("1/minute", counts=Store(forever.wait))
+        w.authenticator = Authenticator(w.source, w.verifier, throttle=w.throttle, events=w.events, clock=w.clock)
         outcomes = await asyncio.wait_for(asyncio.gather(*(w.outcome(forged(w)) for _ in range(20))), 5)
         assert outcomes == ["signature"] * 20
         assert w.at_once(w.issuer.token("alice")).subject == "alice"
@@ -224,12 +229,12 @@ async def shared() -> AsyncIterator[Shared]:
 
     def build(limit: str, url: str) -> FailureThrottle:
         throttle = FailureThrottle(limit, url)
-        built.append(throttle._storage)
+        built.append(throttle.counts)
         return throttle
 
     yield build
-    for storage in built:
-        await storage.bridge.storage.aclose()
+    for counts in built:
+        await counts.storage.bridge.storage.aclose()
 
 
 @pytest.fixture
@@ -302,7 +307,8 @@ def test_a_hundred_thousand_addresses_cost_a_bounded_amount_of_memory() -> None:
             grown = tracemalloc.get_traced_memory()[0]
         finally:
             tracemalloc.stop()
-        assert await throttle._storage.reset() == MAX_ADDRESSES
+        assert isinstance(throttle.counts, Window)
+        assert len(throttle.counts) == MAX_ADDRESSES
         return grown
 
     # The last 10,000 of them are kept, at some 220 bytes each; the 10,000 before would have doubled that.
@@ -318,19 +324,9 @@ async def test_past_the_limit_the_log_stays_quiet(caplog: pytest.LogCaptureFixtu
         assert Counter(throttled for _, _, throttled in w.events.refusals) == {False: 5, True: 495}
 
 
-async def test_bounded_memory_keeps_the_promises_of_a_storage() -> None:
-    memory = BoundedMemory()
-    assert await memory.incr("a", 60) == 1
-    assert await memory.incr("a", 60, 4) == 5
-    assert await memory.get("a") == 5
-    assert await memory.get("b") == 0
-    assert 59 < await memory.get_expiry("a") - time.time() <= 60
-    assert await memory.get_expiry("b") <= time.time()
-    assert await memory.check()
-    await memory.clear("a")
-    assert await memory.get("a") == 0
-    await memory.incr("a", -1)
-    assert await memory.get("a") == 0, "a window that has ended counts nothing"
-    assert await memory.reset() == 1
-    assert memory.base_exceptions is LookupError
-    assert sys.getsizeof(memory) < 10_000
+@pytest.mark.parametrize(
+    ("text", "amount", "seconds"),
+    [("5/minute", 5, 60), ("20 per 2 hours", 20, 7200), ("1/10 second", 1, 10), (" 3/DAY ", 3, 86_400)],
+)
+def test_a_limit_is_read_as_people_write_it(text: str, amount: int, seconds: int) -> None:
+    assert Limit.parse(text) == Limit(amount, seconds)

@@ -21,7 +21,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.issuer import JWKS_PATH, Issuer, SigningKey, b64, b64_int, spare_key
+from tokenward.testing.issuer import JWKS_PATH, Issuer
+from tokenward.testing.keys import SigningKey, b64, b64_int, spare_key
 
 Write = Callable[["FaultServer", asyncio.StreamWriter], Awaitable[None]]
 FOREVER = 3600.0

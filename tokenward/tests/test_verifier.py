@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.auth.clock import START
-from tests.auth.world import ALL_ALGORITHMS
-from tests.support.issuer import ABSENT, Issuer, SigningKey, b64, compact, spare_key
 from tokenward import Identity, InvalidToken, Reason, TokenVerifier
 from tokenward.jws import Jws, parse
 from tokenward.keyset import KeySet, read_key
+from tokenward.testing.clock import START
+from tokenward.testing.issuer import Issuer
+from tokenward.testing.keys import ABSENT, SigningKey, b64, compact, spare_key
+from world import ALL_ALGORITHMS
 
 NOW = START
 issuer = Issuer("https://id.example", audience="https://api.example", clock=lambda: NOW)

@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 import httpx
 
-from tests.auth.clock import FakeClock
-from tests.support.issuer import Issuer
 from tokenward import (
     Authenticator,
     AuthError,
@@ -26,6 +24,8 @@ from tokenward import (
     TokenCache,
     TokenVerifier,
 )
+from tokenward.testing.clock import FakeClock
+from tokenward.testing.issuer import Issuer
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ class Heard(AuthEvents):
         self.fetches: list[tuple[str, str]] = []
         self.keys_refused: list[tuple[str, str]] = []
         self.counts: Counter[str] = Counter()
+        self.reasons: list[str] = []
 
     def accepted(self, *, cached: bool) -> None:
         self.counts["cached" if cached else "verified"] += 1
@@ -54,8 +55,9 @@ class Heard(AuthEvents):
         self.refusals.append((refusal, address, throttled))
         super().refused(refusal, address=address, throttled=throttled)
 
-    def unavailable(self) -> None:
+    def unavailable(self, *, reason: str) -> None:
         self.counts["unavailable"] += 1
+        self.reasons.append(reason)
 
     def fetched(self, *, outcome: str, detail: str, seconds: float, keys: int) -> None:
         self.fetches.append((outcome, detail))
@@ -95,7 +97,7 @@ class World:
             frozenset({self.issuer.url}), frozenset({self.issuer.audience}), algorithms, leeway=leeway
         )
         self.cache = TokenCache(cache_size)
-        self.throttle = FailureThrottle(limit)
+        self.throttle = FailureThrottle(limit, clock=self.clock)
         self.authenticator = Authenticator(
             self.source,
             self.verifier,

@@ -11,13 +11,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.auth.clock import FakeClock
-from tests.auth.world import Heard
-from tests.support.fault_server import FAULTS, Fault, FaultServer
-from tests.support.issuer import Issuer
+from fault_server import FAULTS, Fault, FaultServer
 from tokenward import JwksSource, KeysUnavailable
 from tokenward import fetch as fetching
 from tokenward.fetch import MAX_BYTES, TIMEOUT, FetchFailed, fetch
+from tokenward.testing.clock import FakeClock
+from tokenward.testing.issuer import Issuer
+from world import Heard
 
 MEBIBYTE = 1024 * 1024
 

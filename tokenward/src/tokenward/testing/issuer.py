@@ -1,0 +1,265 @@
+"""A stand-in for Better Auth that really signs: keys, key set and tokens, in memory or on a real socket.
+
+issuer = Issuer("https://app.example")
+issuer.token("ada")                             # as `GET /api/auth/token` would hand out
+issuer.token("ada", scope="notes:read", expires_in=-1)
+issuer.token("ada", exp=0, email=ABSENT)        # claims changed or left out
+issuer.token("ada", header={"typ": "at+jwt"})   # header changed likewise
+issuer.rotate("RS256")                          # a new key signs from now on, the old one stays
+with issuer.behind(auth): ...                   # this Tokenward takes its keys from here, in process
+with issuer.running() as url: ...               # the key set on a real port, served by a thread
+async with issuer.serve() as url: ...           # the same, served by this event loop
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from tokenward.testing.keys import SigningKey, as_json, compact, without_absent
+
+JWKS_PATH: Final = "/api/auth/jwks"
+LIFETIME: Final = 15 * 60
+"""Seconds a token of Better Auth lives unless told otherwise."""
+
+
+@dataclass
+class Answer:
+    """What the key server says to one fetch; the default is what Better Auth says."""
+
+    status: int = 200
+    body: bytes | str | Mapping[str, Any] | None = None
+    """None: the issuer's key set as it is when the answer is sent."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    """Seconds before anything is answered."""
+    gate: asyncio.Event | None = None
+    """Answer only once this is set: a delay that a test can end."""
+    error: Exception | None = None
+    """In memory: raised from the transport. Over a socket: the connection is reset."""
+    cut_at: int | None = None
+    """Over a socket: send this many bytes of the body, then close."""
+
+
+class Issuer:
+    """Better Auth as its tokens and its key set show it.
+
+    `fetches` counts what asked for the key set; `script` holds the answers to the next fetches, after which
+    `always` (a healthy server, unless a test says otherwise) answers.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://localhost:3000",
+        *,
+        audience: str | None = None,
+        alg: str = "EdDSA",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.url = url
+        self.audience = audience or url  # Better Auth: both are the origin of baseURL
+        self.clock = clock
+        self.keys = [SigningKey.new(alg)]
+        self.signer = self.keys[0]
+        self.fetches = 0
+        self.script: deque[Answer] = deque()
+        self.always = Answer()
+        self.fetched = asyncio.Condition()
+
+    @property
+    def jwks_url(self) -> str:
+        return self.url + JWKS_PATH
+
+    # Keys
+
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [key.jwk() for key in self.keys]}
+
+    def rotate(self, alg: str | None = None, key: SigningKey | None = None) -> SigningKey:
+        """A new key signs from now on, published in the same moment; old ones stay (Better Auth: 30 days)."""
+        self.signer = key or SigningKey.new(alg or self.signer.alg)
+        self.keys.append(self.signer)
+        return self.signer
+
+    def remove(self, kid: str) -> None:
+        """The key is published no longer; if it was the signer, the newest of the others signs."""
+        self.keys = [key for key in self.keys if key.kid != kid]
+        if self.signer.kid == kid and self.keys:
+            self.signer = self.keys[-1]
+
+    # Tokens
+
+    def header(self, key: SigningKey | None = None, **changes: Any) -> dict[str, Any]:
+        key = key or self.signer
+        return without_absent({"alg": key.alg, "kid": key.kid, **changes})
+
+    def claims(self, sub: Any = "alice", **changes: Any) -> dict[str, Any]:
+        """The whole user object beside the registered claims, as Better Auth signs by default."""
+        now = int(self.clock())
+        user = {
+            "name": str(sub).title(),
+            "email": f"{sub}@example.com",
+            "emailVerified": False,
+            "image": None,
+            "createdAt": "2026-11-21T09:00:00.000Z",
+            "updatedAt": "2026-11-21T09:00:00.000Z",
+            "id": sub,
+        }
+        registered = {"iat": now, "exp": now + LIFETIME, "iss": self.url, "aud": self.audience, "sub": sub}
+        return without_absent({**user, **registered, **changes})
+
+    def token(
+        self,
+        sub: Any = "alice",
+        *,
+        header: Mapping[str, Any] | None = None,
+        key: SigningKey | None = None,
+        expires_in: float | None = None,
+        **claims: Any,
+    ) -> str:
+        """A signed token; `header` and `claims` change single members, `ABSENT` leaves one out.
+
+        `expires_in` is seconds from now; a negative number makes a token that is expired, by more than any leeway.
+        With `key`, that key signs under its own `kid` (`header={"kid": …}` borrows another's).
+        """
+        key = key or self.signer
+        if expires_in is not None:
+            now = int(self.clock())
+            # An expired token was a good one once, and no verifier's leeway (at most 300 s) makes it one again.
+            expires = now + expires_in if expires_in > 0 else now - 301 + expires_in
+            claims = {"iat": min(now, expires - LIFETIME) if expires_in <= 0 else now, "exp": expires, **claims}
+        return compact(self.header(key, **(header or {})), self.claims(sub, **claims), key.sign)
+
+    def sign_raw(self, header: Mapping[str, Any] | bytes, payload: Any, key: SigningKey | None = None) -> str:
+        """A genuine signature over whatever is given, sense or nonsense."""
+        return compact(header, payload, (key or self.signer).sign)
+
+    def expired_token(self, sub: str = "alice", ago: int = 3600) -> str:
+        """Genuine in every way, but `exp` passed `ago` seconds ago."""
+        now = int(self.clock())
+        return self.token(sub, iat=now - ago - LIFETIME, exp=now - ago)
+
+    # The key server
+
+    def _body(self, answer: Answer) -> bytes:
+        body = self.jwks() if answer.body is None else answer.body
+        if isinstance(body, bytes):
+            return body
+        return body.encode() if isinstance(body, str) else as_json(body)
+
+    async def _next_answer(self) -> Answer:
+        self.fetches += 1
+        answer = self.script.popleft() if self.script else self.always
+        async with self.fetched:
+            self.fetched.notify_all()
+        if answer.gate is not None:
+            await answer.gate.wait()
+        if answer.delay:
+            await asyncio.sleep(answer.delay)
+        return answer
+
+    async def fetched_times(self, times: int) -> None:
+        """Return once the key set was asked for this often in all."""
+        async with self.fetched:
+            await self.fetched.wait_for(lambda: self.fetches >= times)
+
+    async def respond(self, request: httpx.Request) -> httpx.Response:
+        """The answer to one request, for `httpx.MockTransport` or as a side effect of respx."""
+        if request.method != "GET" or request.url.path != JWKS_PATH:  # Better Auth: HEAD and OPTIONS are 404
+            return httpx.Response(404)
+        answer = await self._next_answer()
+        if answer.error is not None:
+            raise answer.error
+        headers = {"content-type": "application/json", **answer.headers}
+        return httpx.Response(answer.status, headers=headers, content=self._body(answer))
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self.respond)
+
+    @contextlib.contextmanager
+    def running(self, port: int = 0) -> Iterator[str]:
+        """Serve the key set on a real socket of 127.0.0.1 from a thread; yields its URL."""
+        loop = asyncio.new_event_loop()
+        bound: list[str] = []
+        ready, leave = threading.Event(), asyncio.Event()
+
+        async def live() -> None:
+            try:
+                async with self.serve(port) as url:
+                    bound.append(url)
+                    ready.set()
+                    await leave.wait()
+            finally:
+                ready.set()
+
+        thread = threading.Thread(target=lambda: loop.run_until_complete(live()), name="tokenward-issuer", daemon=True)
+        thread.start()
+        ready.wait()
+        try:
+            yield bound[0]
+        finally:
+            loop.call_soon_threadsafe(leave.set)
+            thread.join()
+            loop.close()
+
+    @asynccontextmanager
+    async def serve(self, port: int = 0) -> AsyncIterator[str]:
+        """Serve the key set on a real socket of 127.0.0.1; yields its URL.."""
+        server = await asyncio.start_server(self._connection, "127.0.0.1", port)
+        try:
+            bound = server.sockets[0].getsockname()[1]
+            yield f"http://127.0.0.1:{bound}{JWKS_PATH}"
+        finally:
+            server.close()
+            for task in list(self._connections):
+                task.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+            await server.wait_closed()
+
+    @functools.cached_property
+    def _connections(self) -> set[asyncio.Task[None]]:
+        return set()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                while await self._exchange(reader, writer):
+                    pass
+        except asyncio.CancelledError:
+            pass  # the server closes; a cancelled handler would be logged as an error by asyncio
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its answer; true while the connection stays open for another."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        method, path, _ = head.split(b"\r\n", 1)[0].split(b" ")
+        if (method, path) != (b"GET", JWKS_PATH.encode()):
+            writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+            await writer.drain()
+            return True
+        answer = await self._next_answer()
+        if answer.error is not None:
+            writer.transport.abort()
+            return False
+        body = self._body(answer)
+        headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}
+        lines = [f"HTTP/1.1 {answer.status} -", *(f"{name}: {value}" for name, value in headers.items())]
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
+        writer.write(body if answer.cut_at is None else body[: answer.cut_at])
+        await writer.drain()
+        return answer.cut_at is None
