@@ -24,6 +24,7 @@ from tokenward.errors import (
     MalformedRequest,
     MissingToken,
     Reason,
+    RevocationsUnavailable,
     TooManyFailures,
 )
 from tokenward.events import AuthEvents
@@ -51,6 +52,7 @@ __all__ = [
     "MalformedRequest",
     "MissingToken",
     "Reason",
+    "RevocationsUnavailable",
     "SecretSource",
     "TokenCache",
     "TokenVerifier",

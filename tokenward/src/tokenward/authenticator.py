@@ -10,11 +10,13 @@ from tokenward.errors import (
     MalformedRequest,
     MissingToken,
     Reason,
+    RevocationsUnavailable,
     TooManyFailures,
 )
 from tokenward.events import AuthEvents
 from tokenward.identity import Identity
 from tokenward.jws import Jws, parse
+from tokenward.revocation.protocol import Revocations
 from tokenward.source import KeySource
 from tokenward.throttle import FailureThrottle
 from tokenward.verifier import TokenVerifier
@@ -32,21 +34,27 @@ class Authenticator:
         throttle: FailureThrottle | None = None,
         events: AuthEvents | None = None,
         clock: Clock | None = None,
+        revocations: Revocations | None = None,
     ) -> None:
         self._source = source
         self._verifier = verifier
         self._cache = TokenCache() if cache is None else cache  # an empty one is false
         self._events = events or AuthEvents()
         self._clock = clock or Clock()
+        self._revocations = revocations
         self._throttle = throttle or FailureThrottle(clock=self._clock)
         if self._throttle.failed is None:
             self._throttle.failed = self._events.uncounted
 
     async def start(self) -> None:
         await self._source.start()
+        if self._revocations is not None:
+            await self._revocations.start()
 
     async def close(self) -> None:
         await self._source.close()
+        if self._revocations is not None:
+            await self._revocations.close()
 
     async def authenticate(self, headers: Iterable[tuple[bytes, bytes]], address: str | None) -> Identity:
         """The caller of a request, by its raw ASGI headers and the client's address.
@@ -56,10 +64,11 @@ class Authenticator:
         try:
             token = bearer_token(headers)
             identity = self._cache.get(token, self._source, self._clock.wall())
-            if identity is not None:
-                self._events.accepted(cached=True)
-                return identity
-            identity = await self._verify(token)
+            cached = identity is not None
+            if identity is None:
+                identity = await self._verify(token)
+            if self._revocations is not None:
+                self._check_revoked(identity, self._revocations)
         except InvalidToken as refusal:
             # A genuine token that merely expired is no attack: several tabs waking up at once must not be throttled.
             retry_after = None if refusal.genuine else await self._throttle.count(address)
@@ -73,8 +82,21 @@ class Authenticator:
         except KeysUnavailable as failure:
             self._events.unavailable(reason=str(failure))
             raise
-        self._events.accepted(cached=False)
+        except RevocationsUnavailable as failure:
+            self._events.out_of_step(failure.lag)
+            raise
+        self._events.accepted(cached=cached)
         return identity
+
+    def _check_revoked(self, identity: Identity, revocations: Revocations) -> None:
+        """On every request, cached or not. A revoked token was once genuine, so it counts for no throttle."""
+        lag = revocations.lag
+        if lag > revocations.max_lag:
+            raise RevocationsUnavailable(lag)
+        if revocations.is_revoked(identity):
+            refusal = InvalidToken(Reason.REVOKED, "its session or its subject was revoked")
+            refusal.genuine = True
+            raise refusal
 
     async def _verify(self, token: str) -> Identity:
         jws = parse(token)

@@ -7,7 +7,8 @@
     ├── MalformedRequest    credentials that cannot be read as one      400 invalid_request
     ├── InvalidToken        one token, refused; ``reason`` says why     401 invalid_token
     ├── TooManyFailures     a refused token from a throttled address    429 with Retry-After
-    └── KeysUnavailable     nothing can be said about the token now     503 with Retry-After
+    ├── KeysUnavailable     nothing can be said about the token now     503 with Retry-After
+    └── RevocationsUnavailable  it may have been revoked meanwhile      503 with Retry-After
 
 What a client is told is one of the fixed phrases below. ``detail`` is for the log and never leaves the service.
 """
@@ -33,6 +34,7 @@ class Reason(StrEnum):
     LIFETIME = "lifetime"
     NOT_YET_VALID = "not_yet_valid"
     EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 _MALFORMED = "The access token is malformed"
@@ -47,6 +49,7 @@ PHRASES: dict[Reason, str] = {
     Reason.AUDIENCE: _ELSEWHERE,
     Reason.NOT_YET_VALID: "The access token is not valid yet",
     Reason.EXPIRED: "The access token expired",
+    Reason.REVOKED: "The access token was revoked",
 }
 
 
@@ -130,6 +133,23 @@ class KeysUnavailable(AuthError):
 
     def __init__(self, retry_after: int = 1, detail: str = "") -> None:
         super().__init__(detail or self.phrase)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class RevocationsUnavailable(AuthError):
+    """Too long without news of revocations, so the token is neither good nor bad; ``lag`` in seconds, for the log."""
+
+    status = 503
+    code = "revocations_unavailable"
+    phrase = "It cannot be told right now whether this access token was revoked; try again shortly"
+
+    def __init__(self, lag: float, retry_after: int = 1) -> None:
+        super().__init__(f"{lag:.1f} seconds without news of revocations")
+        self.lag = lag
         self.retry_after = retry_after
 
     @property

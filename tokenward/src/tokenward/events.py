@@ -38,6 +38,9 @@ class AuthEvents:
         """The store that counts refused tokens began to fail; until it is back nobody is throttled."""
         _log.warning("refused tokens cannot be counted: %s", reason)
 
+    def out_of_step(self, lag: float) -> None:
+        """A token could not be judged because revocations are not up to date; ``lag`` in seconds."""
+
     def fetched(self, *, outcome: str, detail: str, seconds: float, keys: int) -> None:
         """A key set was asked for; ``outcome`` is ``replaced``, ``unchanged`` or ``failed``."""
         if outcome == "failed":

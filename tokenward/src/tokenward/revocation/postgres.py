@@ -1,0 +1,79 @@
+"""Revocations kept in step with the table ``auth.revocations`` of a PostgreSQL (extra ``postgres``)."""
+
+import math
+from typing import Any
+
+from tokenward.clock import Clock
+from tokenward.revocation.listener import Listener
+from tokenward.revocation.memory import MemoryRevocations
+from tokenward.revocation.protocol import Revocation
+
+CHANNEL = "taskward_revocations"
+WHOLE_EVERY = 60.0  # seconds
+
+_COLUMNS = (
+    "SELECT id, kind, value, extract(epoch FROM not_before)::float8 AS not_before, "
+    "extract(epoch FROM expires_at)::float8 AS expires_at FROM auth.revocations WHERE expires_at > now()"
+)
+#: Identities are given out before they are committed, so a lower id can appear after a higher one. What may have become
+#: visible since the last look is told by its transaction: none older than the oldest that ran at that look.
+_NEW = f"{_COLUMNS} AND id > $1 AND age(xmin) <= age($2::text::xid)"
+_OLDEST = "SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric % 4294967296)::text"
+_TRIGGERS = """
+    SELECT count(DISTINCT c.relname) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    WHERE c.relnamespace = to_regnamespace('auth') AND c.relname IN ('session', 'user')
+      AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+"""
+
+
+class PostgresRevocations(MemoryRevocations):
+    """``listener`` is started and closed by whoever made it; ``max_lag`` is seconds.
+
+    ``problem`` is None, or what keeps revocations from arriving, in words for an operator.
+    """
+
+    def __init__(self, listener: Listener, *, max_lag: float = 5, clock: Clock | None = None) -> None:
+        super().__init__(max_lag=max_lag, clock=clock)
+        self._listener = listener
+        self._looked_at = self._whole_at = -math.inf
+        self._above = 0  # the highest id of the last whole reading
+        self._oldest = "0"
+        self._problem: str | None = "not read yet"
+        listener.on(CHANNEL)
+        listener.look(self._look)
+
+    @property
+    def lag(self) -> float:
+        return self._clock.monotonic() - self._looked_at
+
+    @property
+    def problem(self) -> str | None:
+        return self._problem or (self._listener.problem if self.lag > self.max_lag else None)
+
+    async def _look(self, connection: Any, whole: bool) -> None:
+        started = self._clock.monotonic()
+        try:
+            # Asked before the rows are read, so that it is never newer than they are.
+            oldest = await connection.fetchval(_OLDEST)
+            if whole or started - self._whole_at >= WHOLE_EVERY:
+                rows = await connection.fetch(_COLUMNS)
+                missing = 2 - await connection.fetchval(_TRIGGERS)
+                self.replace(map(_revocation, rows))
+                self._above = max((row["id"] for row in rows), default=0)
+                self._whole_at = started
+                self._problem = "the triggers on auth.session and auth.user are missing" if missing > 0 else None
+            else:
+                self.add(map(_revocation, await connection.fetch(_NEW, self._above, self._oldest)))
+        except Exception as error:
+            state = getattr(error, "sqlstate", None)
+            if state not in ("42P01", "42501", "3F000", "42703"):
+                raise
+            # The connection is well, so others may go on with it. This set is not: its lag grows.
+            self._problem = "auth.revocations is missing or may not be read"
+            self._whole_at = -math.inf
+            return
+        self._oldest, self._looked_at = oldest, started
+
+
+def _revocation(row: Any) -> Revocation:
+    return Revocation(row["kind"], row["value"], row["not_before"] or math.inf, row["expires_at"])

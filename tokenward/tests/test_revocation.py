@@ -1,0 +1,145 @@
+"""Revoked tokens: what the authenticator answers, by a set in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tokenward import Authenticator, InvalidToken, RevocationsUnavailable
+from tokenward.revocation import MemoryRevocations, Revocation
+from world import World, world
+
+FAR = 9e9
+
+
+class Lagging(MemoryRevocations):
+    behind = 0.0
+
+    @property
+    def lag(self) -> float:
+        return self.behind
+
+
+def revoking(it: World, revocations: Any) -> None:
+    it.authenticator = Authenticator(
+        it.source,
+        it.verifier,
+        cache=it.cache,
+        throttle=it.throttle,
+        events=it.events,
+        clock=it.clock,
+        revocations=revocations,
+    )
+
+
+def sid(value: str) -> Revocation:
+    return Revocation("sid", value, 0, FAR)
+
+
+async def test_a_revoked_session_is_refused_even_where_its_token_is_in_the_cache() -> None:
+    async with world() as it:
+        revocations = MemoryRevocations(clock=it.clock)
+        revoking(it, revocations)
+        mine, elsewhere = it.issuer.token("ada", sid="one"), it.issuer.token("ada", sid="two")
+        assert await it.outcome(mine) == await it.outcome(elsewhere) == "ok:ada"
+        revocations.add([sid("one")])
+        assert await it.outcome(mine) == "revoked"
+        assert await it.outcome(elsewhere) == "ok:ada", "another device stays signed in"
+        with pytest.raises(InvalidToken) as refusal:
+            await it.ask(mine)
+        assert refusal.value.phrase == "The access token was revoked"
+        assert refusal.value.status == 401
+        assert 'error="invalid_token"' in refusal.value.headers["WWW-Authenticate"]
+
+
+async def test_a_revoked_subject_loses_the_tokens_from_before_and_keeps_those_from_after() -> None:
+    async with world() as it:
+        now = int(it.clock.wall())
+        revocations = MemoryRevocations(clock=it.clock)
+        revoking(it, revocations)
+        before, after = it.issuer.token("ada", iat=now - 5), it.issuer.token("ada", iat=now + 5)
+        other = it.issuer.token("bob", iat=now - 5)
+        revocations.add([Revocation("sub", "ada", now, FAR)])
+        assert await it.outcome(before) == "revoked"
+        assert await it.outcome(after) == "ok:ada"
+        assert await it.outcome(other) == "ok:bob"
+
+
+async def test_a_revoked_grant_ends_one_clients_tokens_of_one_person() -> None:
+    async with world() as it:
+        now = int(it.clock.wall())
+        revocations = MemoryRevocations(clock=it.clock)
+        revoking(it, revocations)
+        revocations.add([Revocation("grant", "app ada", now + 1, FAR)])
+        assert await it.outcome(it.issuer.token("ada", client_id="app")) == "revoked"
+        assert await it.outcome(it.issuer.token("ada", azp="app")) == "revoked"
+        assert await it.outcome(it.issuer.token("ada", client_id="other")) == "ok:ada"
+        assert await it.outcome(it.issuer.token("bob", client_id="app")) == "ok:bob"
+        assert await it.outcome(it.issuer.token("ada")) == "ok:ada"
+
+
+@pytest.mark.parametrize("value", [None, 1, True, ["one"], {"one": 1}])
+async def test_a_sid_that_is_no_string_neither_crashes_nor_matches(value: Any) -> None:
+    async with world() as it:
+        revocations = MemoryRevocations(clock=it.clock)
+        revoking(it, revocations)
+        revocations.add([sid("one")])
+        assert await it.outcome(it.issuer.token("ada", sid=value)) == "ok:ada"
+
+
+async def test_a_revoked_token_counts_for_no_throttle() -> None:
+    async with world(limit="2/minute") as it:
+        revocations = MemoryRevocations(clock=it.clock)
+        revoking(it, revocations)
+        revocations.add([sid("one")])
+        token = it.issuer.token("ada", sid="one")
+        assert [await it.outcome(token) for _ in range(6)] == ["revoked"] * 6
+        assert await it.outcome(token[:-4] + "AAAA") == "signature"
+
+
+async def test_a_forged_token_of_a_revoked_session_is_just_a_forged_token() -> None:
+    async with world() as it:
+        revocations = MemoryRevocations(clock=it.clock)
+        revoking(it, revocations)
+        revocations.add([sid("one")])
+        assert await it.outcome(it.issuer.token("ada", sid="one")[:-4] + "AAAA") == "signature"
+
+
+async def test_out_of_step_is_503_with_retry_after_and_never_401() -> None:
+    async with world() as it:
+        revocations = Lagging(max_lag=5, clock=it.clock)
+        revoking(it, revocations)
+        revocations.add([sid("one")])
+        good, bad = it.issuer.token("ada", sid="two"), it.issuer.token("ada", sid="one")
+        assert await it.outcome(good) == "ok:ada"
+        revocations.behind = 5.1
+        for token in (good, bad):
+            with pytest.raises(RevocationsUnavailable) as refusal:
+                await it.ask(token)
+            assert (refusal.value.status, refusal.value.code) == (503, "revocations_unavailable")
+            assert refusal.value.headers == {"Retry-After": "1"}
+        assert await it.outcome("nonsense") == "shape", "what is no token needs no revocations to be refused"
+        revocations.behind = 5
+        assert await it.outcome(good) == "ok:ada"
+
+
+async def test_expired_revocations_are_forgotten_and_later_ones_never_shorten_earlier_ones() -> None:
+    async with world() as it:
+        now = it.clock.wall()
+        revocations = MemoryRevocations(clock=it.clock)
+        revocations.add([Revocation("sid", "old", 0, now + 30), Revocation("sub", "ada", now, now + 500)])
+        revocations.add([Revocation("sub", "ada", now - 100, now + 10)])
+        await it.clock.advance(61)
+        revocations.add([sid("new")])
+        assert len(revocations) == 2
+        revoking(it, revocations)
+        assert await it.outcome(it.issuer.token("ada", iat=int(now) - 1)) == "revoked"
+
+
+def test_observers_hear_of_changes_only_and_a_failing_one_stops_nothing() -> None:
+    revocations, heard = MemoryRevocations(), []
+    revocations.observers += [lambda: 1 / 0, lambda: heard.append(1)]  # type: ignore[list-item,func-returns-value]  # one that fails on purpose
+    revocations.add([sid("one")])
+    revocations.add([sid("one")])
+    assert heard == [1]
