@@ -24,6 +24,7 @@ export default async function setUp(): Promise<() => Promise<void>> {
   Object.assign(process.env, {
     WEB_URL: stack.webUrl,
     API_URL: stack.apiUrl,
+    DATABASE_URL: stack.databaseUrl(),
     CONTROL_URL: `http://127.0.0.1:${port}`,
   });
   console.warn(`The stack is up after ${((Date.now() - began) / 1000).toFixed(1)} s.`);

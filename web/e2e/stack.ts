@@ -51,7 +51,7 @@ export class Stack {
     readonly apiUrl: string,
     private readonly folder: string,
     private readonly database: Program,
-    private readonly databaseUrl: () => string,
+    readonly databaseUrl: () => string,
     private readonly api: Program,
     private readonly web: Program,
     private readonly provider: OAuth2Server,

@@ -1,12 +1,15 @@
 /** Better Auth as Taskward runs it. */
 import { betterAuth } from "better-auth";
-import { APIError, createAuthMiddleware, getSessionFromCtx } from "better-auth/api";
-import { genericOAuth, type JwtOptions, jwt } from "better-auth/plugins";
+import { APIError } from "better-auth/api";
+import { admin, genericOAuth, type JwtOptions, jwt } from "better-auth/plugins";
 import { PostgresDialect } from "kysely";
 import { pool, SCHEMA } from "./database";
 import { deleteTasksOf, TasksRemain } from "./farewell";
+import { before } from "./hooks";
 import { PEER_HEADER } from "./peer";
 import { type Settings, settings } from "./settings";
+import { TOKEN_LIFE_S } from "./token-life";
+import { tokenPayload } from "./token-payload";
 
 const DAY = 24 * 60 * 60;
 
@@ -21,9 +24,8 @@ export function jwtOptions({ issuer, audience, algorithm }: Settings): JwtOption
     jwt: {
       issuer,
       audience,
-      expirationTime: "15m",
-      // The service needs to know who, nothing else: `sub` is added by the plugin. No name, no e-mail.
-      definePayload: () => ({}),
+      expirationTime: `${TOKEN_LIFE_S}s`,
+      definePayload: tokenPayload,
     },
   };
 }
@@ -48,15 +50,6 @@ function providers({ google, github, oidc }: Settings) {
       : [],
   };
 }
-
-/** Better Auth lets a session of today do without the password; somebody at an unlocked screen must not. */
-const askForPassword = createAuthMiddleware(async (ctx) => {
-  if (ctx.path !== "/delete-user" || ctx.body?.password) return;
-  const session = await getSessionFromCtx(ctx);
-  const account = session && (await ctx.context.internalAdapter.findCredentialAccount(session.user.id));
-  if (account)
-    throw new APIError("BAD_REQUEST", { code: "INVALID_PASSWORD", message: "The password is required" });
-});
 
 export function options(from: Settings) {
   const { social, generic } = providers(from);
@@ -89,7 +82,7 @@ export function options(from: Settings) {
         },
       },
     },
-    hooks: { before: askForPassword },
+    hooks: { before },
     rateLimit: {
       enabled: true,
       customRules: {
@@ -118,7 +111,9 @@ export function options(from: Settings) {
         );
       },
     },
-    plugins: [jwt(jwtOptions(from)), genericOAuth({ config: generic })],
+    plugins: [jwt(jwtOptions(from)), admin(), genericOAuth({ config: generic })],
+    // A person's tasks are theirs alone: an administrator can deactivate an account, not walk around in it.
+    disabledPaths: ["/admin/impersonate-user"],
   };
 }
 

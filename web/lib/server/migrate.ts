@@ -1,8 +1,9 @@
-/** Better Auth's tables and its first signing key, made when missing. */
+/** Better Auth's tables, the table of revocations and the first signing key, made when missing. */
 import { getMigrations } from "better-auth/db/migration";
 import { createJwk } from "better-auth/plugins";
 import { getAuth, jwtOptions, options } from "./auth";
 import { pool } from "./database";
+import { migrateRevocations } from "./revocations/migrate";
 import { settings } from "./settings";
 
 // Any number will do, as long as every replica waits for the same one.
@@ -28,6 +29,7 @@ export async function migrate(): Promise<void> {
     await lock.query("select pg_advisory_lock($1)", [LOCK]);
     const { runMigrations } = await getMigrations(options(settings()));
     await runMigrations();
+    await migrateRevocations(lock);
     await ensureKey();
   } finally {
     // Closing the session gives the lock back even when the unlock itself could not be sent.
