@@ -52,7 +52,9 @@ describe("the house", () => {
     const example = read(".env.example");
     const settings = read("lib/server/settings.ts") + read("server/start.mjs");
     const names = new Set(settings.match(/\b(?:[A-Z][A-Z0-9]*_)+[A-Z0-9]+\b/g));
-    const ours = [...names].filter((name) => /^(DATABASE|BETTER_AUTH|TASKWARD|JWT|OIDC|WEB)_/.test(name));
+    const ours = [...names].filter((name) =>
+      /^(DATABASE|BETTER_AUTH|TASKWARD|JWT|OIDC|WEB|REVOCATIONS|SMTP)_/.test(name),
+    );
     expect(ours.length).toBeGreaterThan(8);
     for (const name of ours) expect(example).toContain(name);
   });

@@ -7,9 +7,13 @@ import { pool, SCHEMA } from "./database";
 import { deleteTasksOf, TasksRemain } from "./farewell";
 import { before } from "./hooks";
 import { PEER_HEADER } from "./peer";
+import { revocationFeed } from "./revocation-feed/plugin";
+import { PostgresRevocations } from "./revocations/store";
 import { type Settings, settings } from "./settings";
 import { TOKEN_LIFE_S } from "./token-life";
 import { tokenPayload } from "./token-payload";
+
+const revocations = new PostgresRevocations();
 
 const DAY = 24 * 60 * 60;
 
@@ -90,6 +94,8 @@ export function options(from: Settings) {
         "/sign-in/email": false as const,
         "/sign-up/email": { window: 60, max: 60 },
         "/token": { window: 10, max: 100 },
+        // A reader asks again as soon as it is answered; a burst of sign-outs answers it each time.
+        "/revocations": { window: 10, max: 200 },
       },
     },
     advanced: {
@@ -111,7 +117,12 @@ export function options(from: Settings) {
         );
       },
     },
-    plugins: [jwt(jwtOptions(from)), admin(), genericOAuth({ config: generic })],
+    plugins: [
+      jwt(jwtOptions(from)),
+      admin(),
+      genericOAuth({ config: generic }),
+      revocationFeed({ store: revocations, jwt: jwtOptions(from), secret: from.feedSecret }),
+    ],
     // A person's tasks are theirs alone: an administrator can deactivate an account, not walk around in it.
     disabledPaths: ["/admin/impersonate-user"],
   };

@@ -24,6 +24,8 @@ export interface Settings {
   apiUrl: string;
   /** Where this process finds it: differs from `apiUrl` inside a container network. */
   apiInternalUrl: string;
+  /** What services must present to read the feed of revocations. */
+  feedSecret?: string | undefined;
   google?: OAuthApp;
   github?: OAuthApp;
   oidc?: Oidc;
@@ -103,6 +105,13 @@ function readSecret(reader: Reader): string {
   return secret;
 }
 
+function readFeedSecret(reader: Reader): string | undefined {
+  const secret = reader.text("REVOCATIONS_FEED_SECRET");
+  if (secret && secret.length < 32)
+    reader.problems.push(`REVOCATIONS_FEED_SECRET has ${secret.length} characters: at least 32 are needed`);
+  return secret;
+}
+
 /** On a loopback listener the address people open must be this very port, or every sign-in is refused as foreign. */
 function checkListener(reader: Reader, origin: string): void {
   const host = reader.text("HOSTNAME") ?? "127.0.0.1";
@@ -166,6 +175,7 @@ export function readSettings(env: Environment): Settings {
     algorithm: algorithm === "RS256" ? "RS256" : "EdDSA",
     apiUrl,
     apiInternalUrl,
+    feedSecret: readFeedSecret(reader),
     google: reader.app("GOOGLE"),
     github: reader.app("GITHUB"),
     oidc: readOidc(reader),

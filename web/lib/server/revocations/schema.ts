@@ -15,6 +15,9 @@ create table if not exists ${SCHEMA}.revocations (
   not_before timestamptz not null,
   expires_at timestamptz not null
 );
+-- Ids may be committed out of order. The transaction tells what a reader with an older snapshot cannot have seen.
+alter table ${SCHEMA}.revocations add column if not exists xid xid8 not null default pg_current_xact_id();
+create index if not exists revocations_xid on ${SCHEMA}.revocations (xid);
 create index if not exists revocations_expires_at on ${SCHEMA}.revocations (expires_at);
 comment on table ${SCHEMA}.revocations is
   'Tokens that ended before their time. sid: of this session; sub: of this person, issued before not_before; grant: person id, a space, client id.';
