@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OAuth2Server } from "oauth2-mock-server";
 import pg from "pg";
+import { Mailbox } from "./mailbox";
 import { Program } from "./process";
 
 const WEB = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -55,10 +56,11 @@ export class Stack {
     private readonly api: Program,
     private readonly web: Program,
     private readonly provider: OAuth2Server,
+    private readonly mailbox: Mailbox,
   ) {}
 
   static async start(): Promise<Stack> {
-    const [databasePort = 0, apiPort = 0, webPort = 0, oidcPort = 0] = await freePorts(4);
+    const [databasePort = 0, apiPort = 0, webPort = 0, oidcPort = 0, smtpPort = 0] = await freePorts(5);
     const folder = mkdtempSync(join(tmpdir(), "taskward-e2e-"));
     const python = { file: join(BIN, "python"), cwd: folder };
     const data = [join(WEB, "e2e", "postgres.py"), join(folder, "postgres"), String(databasePort)];
@@ -87,6 +89,8 @@ export class Stack {
 
     // Better Auth reads the provider's description when it starts, so the provider is there first.
     const provider = await oidcProvider(oidcPort);
+    const mailbox = new Mailbox();
+    await mailbox.start(smtpPort);
     const api = new Program({
       name: "the service",
       file: taskward,
@@ -107,6 +111,7 @@ export class Stack {
         BETTER_AUTH_URL: webUrl,
         BETTER_AUTH_SECRET: "only-for-tests-only-for-tests-only-for-tests",
         TASKWARD_API_URL: apiUrl,
+        SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
         OIDC_ISSUER: `http://127.0.0.1:${oidcPort}`,
         OIDC_CLIENT_ID: "taskward",
         OIDC_CLIENT_SECRET: "only-for-tests",
@@ -115,13 +120,13 @@ export class Stack {
     });
     api.start();
     web.start();
-    const stack = new Stack(webUrl, apiUrl, folder, database, databaseUrl, api, web, provider);
+    const stack = new Stack(webUrl, apiUrl, folder, database, databaseUrl, api, web, provider, mailbox);
     await Promise.all([api.answers(`${apiUrl}/readyz`), web.answers(`${webUrl}/healthz`)]);
     return stack;
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.api.stop(), this.web.stop(), this.provider.stop()]);
+    await Promise.all([this.api.stop(), this.web.stop(), this.provider.stop(), this.mailbox.stop()]);
     await this.database.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -148,6 +153,7 @@ export class Stack {
       ]),
     "person/count": async (email) =>
       (await this.sql(`select 1 from auth."user" where email = $1`, [email])).rowCount,
+    "mail/links": async (email) => this.mailbox.links(email),
     "web/output": async () => this.web.output(),
   };
 

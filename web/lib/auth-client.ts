@@ -38,6 +38,17 @@ export async function asked<T>(
   throw new ApiProblem(status >= 500 ? "busy" : "unreachable", { retryAfter });
 }
 
+type Asked = Awaited<ReturnType<typeof asked>>;
+
+/** A sign-in that the browser kept; one whose cookie it threw away is a refusal of its own. */
+export async function kept(signedIn: Promise<Asked>): Promise<Asked> {
+  const answer = await signedIn;
+  if (answer.refusal) return answer;
+  const { data, error } = await authClient.getSession();
+  if (data || error) return answer;
+  return { refusal: { status: 0, code: "COOKIES_BLOCKED", retryAfter: undefined } };
+}
+
 /** A new bearer token for whoever the session cookie says. */
 export async function mintToken(): Promise<string> {
   const { data, refusal } = await asked<{ token: string }>((options) =>

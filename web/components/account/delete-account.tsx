@@ -1,10 +1,11 @@
 "use client";
 /** Asks for the password, deletes the tasks and then the account; says so when it could not. */
 import { Dialog } from "@base-ui/react/dialog";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { asked, authClient, type Refusal } from "@/lib/auth-client";
 import { leave } from "@/lib/session-client";
 import { Field, PasswordField } from "../auth/fields";
+import { AuthForm, Submit } from "../auth/form";
 import { useAttempt } from "../auth/use-attempt";
 import { useDesk } from "../desk-provider";
 import dialog from "../dialog.module.css";
@@ -25,9 +26,8 @@ export function DeleteAccount({ email, hasPassword }: { email: string; hasPasswo
   const { busy, text, waiting, attempt } = useAttempt(explain);
   const [mistyped, setMistyped] = useState(false);
 
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const proof = String(new FormData(event.currentTarget).get("proof"));
+  async function submit(form: FormData) {
+    const proof = String(form.get("proof"));
     if (!hasPassword) {
       const wrong = proof.trim().toLowerCase() !== email.toLowerCase();
       setMistyped(wrong);
@@ -53,7 +53,7 @@ export function DeleteAccount({ email, hasPassword }: { email: string; hasPasswo
           <Dialog.Description className={dialog.text}>
             All your tasks go first, then the account of {email}. This can't be undone.
           </Dialog.Description>
-          <form className={styles.form} onSubmit={submit}>
+          <AuthForm className={styles.form} onSubmit={submit}>
             {hasPassword ? (
               <PasswordField
                 label="Your password"
@@ -73,11 +73,11 @@ export function DeleteAccount({ email, hasPassword }: { email: string; hasPasswo
             )}
             <div className={dialog.buttons}>
               <Dialog.Close className="button">Keep it</Dialog.Close>
-              <button type="submit" className="button danger" aria-disabled={busy || waiting}>
+              <Submit busy={busy} waiting={waiting} className="button danger">
                 {busy ? "Deleting…" : "Delete for good"}
-              </button>
+              </Submit>
             </div>
-          </form>
+          </AuthForm>
         </Dialog.Popup>
       </Dialog.Portal>
     </Dialog.Root>

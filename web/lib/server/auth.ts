@@ -6,6 +6,9 @@ import { PostgresDialect } from "kysely";
 import { pool, SCHEMA } from "./database";
 import { deleteTasksOf, TasksRemain } from "./farewell";
 import { before } from "./hooks";
+import { sendResetPassword, sendVerificationEmail } from "./letters";
+import { mailWorks } from "./mail";
+import { named } from "./names";
 import { PEER_HEADER } from "./peer";
 import { revocationFeed } from "./revocation-feed/plugin";
 import { PostgresRevocations } from "./revocations/store";
@@ -67,18 +70,23 @@ export function options(from: Settings) {
       schemaName: SCHEMA,
       transaction: true,
     },
-    emailAndPassword: { enabled: true, minPasswordLength: 8, maxPasswordLength: 128 },
+    emailAndPassword: {
+      enabled: true,
+      minPasswordLength: 8,
+      maxPasswordLength: 128,
+      revokeSessionsOnPasswordReset: true,
+      ...(mailWorks() && { sendResetPassword }),
+    },
+    ...(mailWorks() && { emailVerification: { sendOnSignUp: true, sendVerificationEmail } }),
     socialProviders: social,
     // Off, so that a session that was ended gets no new tokens out of a cached copy.
     session: { cookieCache: { enabled: false } },
     user: {
       deleteUser: {
         enabled: true,
-        beforeDelete: async (_user: unknown, request: Request | undefined) => {
+        beforeDelete: async ({ id }: { id: string }) => {
           try {
-            const auth = await getAuth();
-            const { token } = await auth.api.getToken({ headers: request?.headers ?? new Headers() });
-            await deleteTasksOf(token);
+            await deleteTasksOf(id);
           } catch (error) {
             if (!(error instanceof TasksRemain)) throw error;
             throw new APIError("SERVICE_UNAVAILABLE", { code: "TASKS_REMAIN", message: error.message });
@@ -87,12 +95,15 @@ export function options(from: Settings) {
       },
     },
     hooks: { before },
+    databaseHooks: { user: { create: { before: named }, update: { before: named } } },
     rateLimit: {
       enabled: true,
       customRules: {
         // Counted by `Failures`, which forgives a password that was right.
         "/sign-in/email": false as const,
         "/sign-up/email": { window: 60, max: 60 },
+        "/request-password-reset": { window: 60, max: 5 },
+        "/send-verification-email": { window: 60, max: 3 },
         "/token": { window: 10, max: 100 },
         // A reader asks again as soon as it is answered; a burst of sign-outs answers it each time.
         "/revocations": { window: 10, max: 200 },

@@ -9,6 +9,7 @@ const WINDOW_MS = 60_000;
 const CHECKS = new Map<string, ReadonlySet<number>>([
   ["/api/auth/sign-in/email", new Set([401])],
   ["/api/auth/delete-user", new Set([400])],
+  ["/api/auth/change-password", new Set([400])],
 ]);
 
 const shared = globalThis as typeof globalThis & { taskwardFailures?: Failures };

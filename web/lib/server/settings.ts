@@ -12,6 +12,11 @@ export interface Oidc extends OAuthApp {
   discoveryUrl: string;
 }
 
+export interface Mail {
+  url: string;
+  from: string;
+}
+
 export interface Settings {
   databaseUrl: string;
   secret: string;
@@ -24,6 +29,8 @@ export interface Settings {
   apiUrl: string;
   /** Where this process finds it: differs from `apiUrl` inside a container network. */
   apiInternalUrl: string;
+  /** How mail is sent: an SMTP URL with its credentials, and the sender. */
+  mail?: Mail | undefined;
   /** What services must present to read the feed of revocations. */
   feedSecret?: string | undefined;
   google?: OAuthApp;
@@ -105,6 +112,23 @@ function readSecret(reader: Reader): string {
   return secret;
 }
 
+function readMail(reader: Reader, origin: string): Mail | undefined {
+  const url = reader.text("SMTP_URL");
+  const from = reader.text("MAIL_FROM");
+  if (!url) {
+    if (from) reader.problems.push("SMTP_URL is not set although MAIL_FROM is");
+    return undefined;
+  }
+  if (!URL.canParse(url) || !/^smtps?:$/.test(new URL(url).protocol) || !new URL(url).hostname) {
+    reader.problems.push("SMTP_URL does not have the form smtp://user:password@host:587 (or smtps://)");
+    return undefined;
+  }
+  if (from && !/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/.test(from))
+    reader.problems.push("MAIL_FROM is not an e-mail address, e.g. Taskward <no-reply@example.org>");
+  const host = URL.canParse(origin) ? new URL(origin).hostname : "localhost";
+  return { url, from: from ?? `Taskward <no-reply@${host}>` };
+}
+
 function readFeedSecret(reader: Reader): string | undefined {
   const secret = reader.text("REVOCATIONS_FEED_SECRET");
   if (secret && secret.length < 32)
@@ -175,6 +199,7 @@ export function readSettings(env: Environment): Settings {
     algorithm: algorithm === "RS256" ? "RS256" : "EdDSA",
     apiUrl,
     apiInternalUrl,
+    mail: readMail(reader, origin),
     feedSecret: readFeedSecret(reader),
     google: reader.app("GOOGLE"),
     github: reader.app("GITHUB"),

@@ -1,4 +1,5 @@
 /** Start-up: refuse bad settings with a line each, migrate, and keep trying when the database is away. */
+import { sweepNowAndThen } from "./farewell";
 import { migrate } from "./migrate";
 import { BadSettings, settings } from "./settings";
 
@@ -31,6 +32,7 @@ async function keepTrying(): Promise<void> {
 
 export async function start(): Promise<void> {
   await prepare();
+  sweepNowAndThen();
   // server/start.mjs listens only now: nothing is announced as ready before it is.
   const waiting = globalThis as typeof globalThis & { taskwardStarted?: () => void };
   waiting.taskwardStarted?.();

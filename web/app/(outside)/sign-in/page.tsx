@@ -5,6 +5,7 @@ import { Refused } from "@/components/auth/refused";
 import { SignInForm } from "@/components/auth/sign-in-form";
 import { Unavailable } from "@/components/unavailable";
 import { safeNext } from "@/lib/next-path";
+import { mailWorks } from "@/lib/server/mail";
 import { offers } from "@/lib/server/offers";
 import { currentSession } from "@/lib/server/session";
 import { settings } from "@/lib/server/settings";
@@ -28,5 +29,14 @@ export default async function SignIn({ searchParams }: PageProps<"/sign-in">) {
       />
     );
   }
-  return <SignInForm next={next} ended={reason === "ended"} failed={error !== undefined} offers={offers()} />;
+  return (
+    <SignInForm
+      next={next}
+      ended={reason === "ended"}
+      failed={error !== undefined}
+      offers={offers()}
+      mail={mailWorks()}
+      notice={reason === "new-password" ? "Your new password is saved. Sign in with it." : undefined}
+    />
+  );
 }

@@ -75,7 +75,7 @@ create or replace trigger ${name} ${when} execute function ${SCHEMA}.${name}();
 `;
 }
 
-const FAREWELL = `on conflict (user_id) do update set sweep_at = clock_timestamp()`;
+const FAREWELL = `on conflict (user_id) do update set said_at = clock_timestamp(), sweep_at = clock_timestamp()`;
 
 const TRIGGERS = [
   trigger(
