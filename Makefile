@@ -1,17 +1,24 @@
 # Taskward's own commands. `make` prints them; each installs what it needs first and does nothing twice.
 PYTHON ?= python3
 BIN := .venv/bin
+# Compose asks for the secrets of `make up` for every command; these three do not use them.
+COMPOSE = POSTGRES_PASSWORD=unused BETTER_AUTH_SECRET=unused docker compose
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run dev test test-python test-web test-browser contract torture bench bench-quick check fix audit up down lock clean
+.PHONY: help install run dev test test-python test-web test-browser contract torture bench bench-quick check fix audit up down ps logs lock clean
 
 ##@ Use it
 install: ; @$(PYTHON) scripts/install.py web ## Install everything into this folder (.venv, web/node_modules)
-run: ; @$(PYTHON) scripts/install.py build && exec $(BIN)/python scripts/run.py ## Database, API on 8000, web client on 3000; Ctrl-C stops them
+run: ; @exec $(PYTHON) scripts/install.py run ## Database, API on 8000, web client on 3000; Ctrl-C stops them
 dev: python ; @exec $(BIN)/taskward dev ## Database and API only
-up: ; @docker compose up --build --wait ## The same in containers (docker compose)
-down: ; @docker compose down ## Stop the containers; the data stays
+up: ## The same in containers (docker compose), checked by scripts/smoke.sh
+	@docker compose up --build --wait
+	@sh scripts/smoke.sh "http://localhost:$$(docker compose port web 3000 | sed 's/.*://')" \
+	  "http://localhost:$$(docker compose port api 8000 | sed 's/.*://')"
+down: ; @$(COMPOSE) down ## Stop the containers; the data stays
+ps: ; @$(COMPOSE) ps --all ## What the containers do
+logs: ; @$(COMPOSE) logs --follow --tail 100 ## What the containers log
 
 ##@ Work on it
 test: test-python test-web test-browser ## Every test, against a real PostgreSQL it starts itself

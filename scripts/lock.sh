@@ -10,6 +10,9 @@ lock() {
 }
 lock pyproject.toml --all-extras --group dev --output-file requirements.lock
 # What runs in production is what was tested: the same versions, less the tools.
-lock pyproject.toml --all-extras --constraint requirements.lock --output-file requirements-prod.lock
+lock pyproject.toml --extra redis --extra otel --constraint requirements.lock --output-file requirements-prod.lock
+# What `make run` installs: the service, the embedded PostgreSQL, and what builds an editable install.
+lock pyproject.toml --extra dev --group build --constraint requirements.lock --output-file requirements-run.lock
 lock --group pyproject.toml:build --constraint requirements.lock --output-file requirements-build.lock
 lock --group pyproject.toml:node --output-file requirements-node.lock
+lock --group pyproject.toml:installer --output-file requirements-uv.lock

@@ -1,10 +1,13 @@
 """`make run`: a database, the API and the web client with Better Auth, started together and stopped in order.
 
 PORT (8000) and WEB_PORT (3000) move them; everything of `.env` is honoured and handed to both.
+With `--page PID` the web client is still being built, by that child of this process: the database and the API start
+meanwhile.
 """
 
 import contextlib
 import ctypes
+import errno
 import http.client
 import os
 import secrets
@@ -27,6 +30,7 @@ from taskward.embedded import EmbeddedPostgres, PostgresUnavailable
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / ".data"
 WEB = ROOT / "web"
+RUN_ID = "TASKWARD_RUN_ID"
 
 
 class CannotRunError(Exception):
@@ -41,14 +45,19 @@ def main() -> int:
     started = time.monotonic()
     try:
         env = environment()
-        check_ports(env)
         with contextlib.ExitStack() as stack:
+            page = stack.enter_context(page_build(sys.argv[1:]))
+            check_ports(env)
             env["DATABASE_URL"] = stack.enter_context(database(env))
             if stop.is_set():
                 return 130
-            children = [stack.enter_context(start(env)) for start in (api, web)]
+            children = [stack.enter_context(api(env))]
+            wait_for_page(page, children, stop)
+            if not stop.is_set():
+                children.append(stack.enter_context(web(env)))
             wait_until_ready(children, stop)
             if not stop.is_set():
+                check_names(env)
                 print(welcome(env, time.monotonic() - started), flush=True)
             watch(children, stop)
             print("\nStopping …", flush=True)
@@ -77,7 +86,8 @@ def environment() -> dict[str, str]:
         fitting["JWKS_URL"] = f"http://localhost:{web_port}/api/auth/jwks"
     if not given.get("BETTER_AUTH_SECRET"):
         fitting["BETTER_AUTH_SECRET"] = kept_secret(DATA / "better-auth-secret")
-    return fitting | {name: value for name, value in given.items() if value}
+    # Both servers repeat it, so that an answer of another program on the same port is told apart.
+    return fitting | {name: value for name, value in given.items() if value} | {RUN_ID: secrets.token_hex(16)}
 
 
 def kept_secret(file: Path) -> str:
@@ -91,21 +101,85 @@ def kept_secret(file: Path) -> str:
 
 
 def check_ports(env: dict[str, str]) -> None:
+    """Raises CannotRunError if a port is taken, in either family of addresses: browsers try [::1] first."""
     for name, what in (("PORT", "API"), ("WEB_PORT", "web client")):
-        try:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", int(env[name])))
-        except (OSError, ValueError, OverflowError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            other = f"make run {name}={8001 if name == 'PORT' else 3001}"
-            raise CannotRunError(f"Port {env[name]}, for the {what}: {why}. To take another: {other}") from None
+        for family, loopback in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            try:
+                with socket.socket(family) as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind((loopback, int(env[name])))
+            except (OSError, ValueError, OverflowError) as error:
+                if isinstance(error, OSError) and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    continue  # a machine without IPv6
+                why = error.strerror if isinstance(error, OSError) else error
+                where = f"Port {env[name]}" if family == socket.AF_INET else f"Port {env[name]} of [::1]"
+                raise CannotRunError(f"{where}, for the {what}: {why}. {other_port(name)}") from None
+
+
+def other_port(name: str) -> str:
+    return f"To take another: make run {name}={8001 if name == 'PORT' else 3001}"
+
+
+def check_names(env: dict[str, str]) -> None:
+    """Raises CannotRunError if `localhost` leads to another program at one of its addresses.
+
+    Another server may have started on [::1] since the ports were checked; a browser would open that one.
+    """
+    for name, path, what in (("PORT", "/readyz", "API"), ("WEB_PORT", "/healthz", "web client")):
+        for family, _, _, _, address in socket.getaddrinfo("localhost", int(env[name]), type=socket.SOCK_STREAM):
+            with socket.socket(family) as probe:
+                probe.settimeout(2)
+                if probe.connect_ex(address) != 0:
+                    continue  # nobody is there; a browser goes on to the next address
+            host = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
+            if not is_ours(f"http://{host}:{env[name]}{path}", env[RUN_ID]):
+                raise CannotRunError(
+                    f"Another program answers on {host}:{env[name]}, where browsers look for the {what}. "
+                    f"Stop it. {other_port(name)}"
+                )
+
+
+def is_ours(url: str, run_id: str) -> bool:
+    """Whether a server of this run answers there, and well. The API repeats the request's id, the web client its own."""
+    request = urllib.request.Request(url, headers={"X-Request-Id": run_id})  # noqa: S310 - loopback, http
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+            return run_id in (answer.headers["X-Request-Id"], answer.headers["X-Taskward-Run"])
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+@contextlib.contextmanager
+def page_build(arguments: list[str]) -> Iterator[int | None]:
+    """The process that builds the web client, or None; stopped if something else fails first."""
+    page = int(arguments[1]) if arguments[:1] == ["--page"] else None
+    try:
+        yield page
+    finally:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            if page is not None and os.waitpid(page, os.WNOHANG) == (0, 0):
+                os.kill(page, signal.SIGTERM)
+                os.waitpid(page, 0)
+
+
+def wait_for_page(page: int | None, children: list["Child"], stop: threading.Event) -> None:
+    if page is None:
+        return
+    while not stop.is_set():
+        for child in children:
+            child.check()
+        found, status = os.waitpid(page, os.WNOHANG)
+        if found:
+            if status:
+                raise CannotRunError("The web client could not be built; why is above. The rest was stopped.")
+            return
+        stop.wait(0.05)
 
 
 @contextlib.contextmanager
 def database(env: dict[str, str]) -> Iterator[str]:
     """The one DATABASE_URL names, or else the embedded one; migrated."""
-    from taskward.database.migrate import upgrade
+    from taskward.database.migrate import cause, upgrade
 
     with contextlib.ExitStack() as stack:
         url = env.get("DATABASE_URL")
@@ -118,25 +192,22 @@ def database(env: dict[str, str]) -> Iterator[str]:
         try:
             upgrade(url)
         except Exception as error:  # drivers raise what they like; nothing of the URL is in a class name
-            advice = "check DATABASE_URL, or take it out of .env and the environment to use the one that comes along"
-            raise CannotRunError(f"The database cannot be used ({type(error).__name__}): {advice}.") from error
+            advice = "Or take DATABASE_URL out of .env and the environment, to use the database that comes along"
+            raise CannotRunError(f"The database cannot be used: {cause(error)}. {advice}.") from error
         yield url
 
 
 @dataclass(frozen=True)
 class Child:
-    """A server of ours: `answers` is the address that says it is ready."""
+    """A server of ours: `answers` is the URL that says it is ready."""
 
     name: str
     process: subprocess.Popen[str]
     answers: str
+    run_id: str
 
     def is_ready(self) -> bool:
-        try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(self.answers, timeout=5):
-                return True
-        except (OSError, http.client.HTTPException):
-            return False
+        return is_ours(self.answers, self.run_id)
 
     def check(self) -> None:
         code = self.process.poll()
@@ -164,7 +235,7 @@ def running(name: str, command: list[str], cwd: Path, env: dict[str, str], answe
     relay = threading.Thread(target=lambda: [say(line.rstrip(), name) for line in process.stdout or ()], daemon=True)
     relay.start()
     try:
-        yield Child(name, process, answers)
+        yield Child(name, process, answers, env[RUN_ID])
     finally:
         process.terminate()
         try:

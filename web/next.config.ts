@@ -8,6 +8,8 @@ const config: NextConfig = {
   output: "standalone",
   outputFileTracingRoot: here,
   turbopack: { root: here },
+  // Half of the image otherwise: sharp and libvips resize images, and none is resized here.
+  outputFileTracingExcludes: { "{next-server,/**}": ["node_modules/sharp/**/*", "node_modules/@img/**/*"] },
   // The server's own file sets the address header and serves the pages; it needs no name badge.
   poweredByHeader: false,
   reactStrictMode: true,

@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
+import structlog
+
 from taskward import __version__
 from taskward.app import http_client, key_source, token_verifier
 from taskward.cli import dev
 from taskward.database import migrate
 from taskward.database.engine import Database
-from taskward.operating import health
+from taskward.operating import health, log
 from taskward.problems import DatabaseUnavailable
 from taskward.server.process import serve
 from taskward.settings import BadSettings, Settings, load_settings
@@ -80,14 +82,20 @@ def _migrate(options: argparse.Namespace) -> int:
     settings = load_settings()
     try:
         migrate.upgrade(settings.database_url.get_secret_value())
-    except Exception as error:  # drivers raise what they like; nothing of the URL is in a class name
-        print(
-            f"The database could not be migrated: {type(error).__name__}. Is it up, and may this user create tables?",
-            file=sys.stderr,
-        )
-        return 1
-    print(f"The database is at revision {REVISION}.")
-    return 0
+    except Exception as error:  # drivers raise what they like
+        return _told(settings, 1, f"The database could not be migrated: {migrate.cause(error)}.")
+    return _told(settings, 0, f"The database is at revision {REVISION}.")
+
+
+def _told(settings: Settings, code: int, text: str) -> int:
+    """Says how a command ended: to a person on the console, or as a line of the log where LOG_FORMAT is json."""
+    if settings.log_format == "json":
+        log.configure(settings.log_level, settings.log_format)
+        logger = structlog.get_logger("taskward.migrate")
+        (logger.error if code else logger.info)(text)
+    else:
+        print(text, file=sys.stderr if code else sys.stdout)
+    return code
 
 
 def _dev(options: argparse.Namespace) -> int:

@@ -74,7 +74,8 @@ class Envelope:
         route = route_of(scope)
         self._metrics.answered(scope["method"], route, status, seconds)
         # Past the limit refusals are summed up by the events instead, so that an attack cannot fill the disk.
-        if self._log is not None and status != 429:
+        # Nor does a probe that finds all well get a line: a container's own asks every few seconds.
+        if self._log is not None and status != 429 and not (status == 200 and _is_own_probe(route, scope)):
             client = scope.get("client")
             self._log.info(
                 "request",
@@ -95,6 +96,11 @@ def route_of(scope: Scope) -> str:
     route = scope.get("route")
     path = str(getattr(route, "path", "none"))
     return f"{scope.get('root_path', '')}{path}" if isinstance(route, Route) else path
+
+
+def _is_own_probe(route: str, scope: Scope) -> bool:
+    client = scope.get("client")
+    return route in ("/healthz", "/readyz") and client is not None and client[0] in ("127.0.0.1", "::1")
 
 
 def _request_id(scope: Scope) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from tokenward import AuthEvents, InvalidToken
 from tokenward.events import safe_kid
 
 SUMMARY_SECONDS = 10.0
+STARTING_SECONDS = 30.0
 
 
 def configure(level: str, log_format: str) -> None:
@@ -78,6 +80,8 @@ class LoggedEvents(AuthEvents):
         self._log = structlog.get_logger("taskward.authentication")
         self._suppressed = 0
         self._next: asyncio.TimerHandle | None = None
+        #: Until then a key set that was never fetched is no warning: service and issuer start side by side.
+        self._starting_until: float | None = time.monotonic() + STARTING_SECONDS
 
     def accepted(self, *, cached: bool) -> None:
         self._metrics.authenticated("cached" if cached else "verified")
@@ -127,8 +131,12 @@ class LoggedEvents(AuthEvents):
     def fetched(self, *, outcome: str, detail: str, seconds: float, keys: int) -> None:
         self._metrics.fetched(outcome, seconds)
         if outcome == "failed":
-            self._log.warning("key set not fetched", detail=detail, seconds=round(seconds, 3))
-        elif outcome == "replaced":
+            starting = self._starting_until is not None and time.monotonic() < self._starting_until
+            say = self._log.info if starting else self._log.warning
+            say("key set not fetched", detail=detail, seconds=round(seconds, 3))
+            return
+        self._starting_until = None
+        if outcome == "replaced":
             self._log.info("key set fetched", keys=keys, seconds=round(seconds, 3))
 
     def key_refused(self, kid: str, reason: str) -> None:

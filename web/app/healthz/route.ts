@@ -2,5 +2,8 @@
 export const dynamic = "force-dynamic";
 
 export function GET(): Response {
-  return Response.json({ status: "ok" }, { headers: { "Cache-Control": "no-store" } });
+  // `make run` asks by it whether the server that answers is its own.
+  const run = process.env.TASKWARD_RUN_ID;
+  const headers = { "Cache-Control": "no-store", ...(run && { "X-Taskward-Run": run }) };
+  return Response.json({ status: "ok" }, { headers });
 }
