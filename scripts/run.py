@@ -1,8 +1,7 @@
 """`make run`: a database, the API and the web client with Better Auth, started together and stopped in order.
 
 PORT (8000) and WEB_PORT (3000) move them; everything of `.env` is honoured and handed to both.
-With `--page PID` the web client is still being built, by that child of this process: the database and the API start
-meanwhile.
+With `--page PID` the web client is still being built, by that child of this process: the database starts meanwhile.
 """
 
 import contextlib
@@ -51,11 +50,13 @@ def main() -> int:
             env["DATABASE_URL"] = stack.enter_context(database(env))
             if stop.is_set():
                 return 130
-            children = [stack.enter_context(api(env))]
-            wait_for_page(page, children, stop)
-            if not stop.is_set():
-                children.append(stack.enter_context(web(env)))
+            wait_for_page(page, stop)
+            if stop.is_set():
+                return 130
+            # Not earlier: the API would look for keys in vain, and wait longer after each time.
+            children = [stack.enter_context(start(env)) for start in (api, web)]
             wait_until_ready(children, stop)
+            wait_for_keys(env, stop)
             if not stop.is_set():
                 check_names(env)
                 print(welcome(env, time.monotonic() - started), flush=True)
@@ -140,13 +141,29 @@ def check_names(env: dict[str, str]) -> None:
 
 
 def is_ours(url: str, run_id: str) -> bool:
-    """Whether a server of this run answers there, and well. The API repeats the request's id, the web client its own."""
+    """Whether a server of this run answers there, and well."""
+    found = ask(url, run_id)
+    return found is not None and run_id in found[0]
+
+
+def ask(url: str, run_id: str) -> tuple[tuple[str | None, str | None], bytes] | None:
+    """The run's id as the API (the request's id) and the web client repeat it, and the body; None without an answer."""
     request = urllib.request.Request(url, headers={"X-Request-Id": run_id})  # noqa: S310 - loopback, http
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
-            return run_id in (answer.headers["X-Request-Id"], answer.headers["X-Taskward-Run"])
+            return (answer.headers["X-Request-Id"], answer.headers["X-Taskward-Run"]), answer.read()
     except (OSError, http.client.HTTPException):
-        return False
+        return None
+
+
+def wait_for_keys(env: dict[str, str], stop: threading.Event, seconds: float = 10) -> None:
+    """Until the API has the web client's keys. It also runs without them, so they are not waited for for ever."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not stop.is_set():
+        found = ask(f"http://127.0.0.1:{env['PORT']}/readyz", env[RUN_ID])
+        if found is not None and b'"keys":"none"' not in found[1]:
+            return
+        stop.wait(0.1)
 
 
 @contextlib.contextmanager
@@ -162,12 +179,10 @@ def page_build(arguments: list[str]) -> Iterator[int | None]:
                 os.waitpid(page, 0)
 
 
-def wait_for_page(page: int | None, children: list["Child"], stop: threading.Event) -> None:
+def wait_for_page(page: int | None, stop: threading.Event) -> None:
     if page is None:
         return
     while not stop.is_set():
-        for child in children:
-            child.check()
         found, status = os.waitpid(page, os.WNOHANG)
         if found:
             if status:

@@ -36,7 +36,14 @@ ask GET "$web/sign-in"; expect 200 "the sign-in page"
 header "Content-Security-Policy: " "the sign-in page"
 good "the web client serves its sign-in page"
 ask GET "$api/healthz"; expect 200 "the service lives"
-ask GET "$api/readyz"; expect 200 "the service is ready"
+# Right after a start the service may not have the issuer's keys yet.
+for second in $(seq 30); do
+    ask GET "$api/readyz"
+    if [ "$status" = 200 ] && ! grep -q '"keys":"none"' "$folder/body"; then break; fi
+    sleep 1
+done
+expect 200 "the service is ready"
+grep -q '"keys":"none"' "$folder/body" && fail "the service has the issuer's keys"
 revocations=$(member revocations)
 good "the service is ready"
 ask GET "$api/docs"; expect 200 "the API's documentation"

@@ -1,6 +1,7 @@
 """What `make install` and `make run` stand on: started for real, in a folder of its own."""
 
 import contextlib
+import http.server
 import importlib.util
 import os
 import shutil
@@ -9,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +21,9 @@ from tests.support.process import ROOT, answers, free_port, program, until
 WEB = """
 import { createServer } from "node:http";
 import { writeFileSync } from "node:fs";
-const server = createServer((request, response) => response.end("ok"));
+const server = createServer((request, response) => {
+  response.setHeader("X-Taskward-Run", process.env.TASKWARD_RUN_ID).end("ok");
+});
 server.listen(Number(process.env.PORT), process.env.HOSTNAME, () => console.log(`told ${process.env.BETTER_AUTH_URL}`));
 process.on("SIGTERM", () => { console.log("goodbye from web"); process.exit(0); });
 writeFileSync("pid", String(process.pid));
@@ -114,6 +118,58 @@ def test_a_port_in_use_is_one_line_before_anything_starts(clone: Path, ports: di
     assert said.startswith(f"✗ Port {ports['WEB_PORT']}, for the web client: ")
     assert "make run WEB_PORT=" in said
     assert not (clone / ".data/postgres").exists()
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python knows no IPv6")
+def test_another_server_on_the_ipv6_loopback_is_named_before_anything_starts(
+    clone: Path, ports: dict[str, str]
+) -> None:
+    with socket.create_server(("::1", int(ports["WEB_PORT"])), family=socket.AF_INET6), running(clone, ports) as process:
+        assert process.wait(30) == 1
+    said = (clone / "log").read_text().strip()
+    assert said.startswith(f"✗ Port {ports['WEB_PORT']} of [::1], for the web client: ")
+    assert "make run WEB_PORT=" in said
+    assert not (clone / ".data/postgres").exists()
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python knows no IPv6")
+def test_a_server_that_came_to_the_ipv6_loopback_meanwhile_is_found_before_it_says_ready() -> None:
+    run = script("run")
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    class Server(http.server.HTTPServer):
+        address_family = socket.AF_INET6
+
+    with Server(("::1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        env = {"PORT": str(free_port()), "WEB_PORT": str(other.server_port), run.RUN_ID: "ours"}
+        with pytest.raises(run.CannotRunError, match=rf"Another program answers on \[::1\]:{other.server_port}"):
+            run.check_names(env)
+        other.shutdown()
+
+
+@needs_node
+def test_the_web_client_is_waited_for_while_it_is_built(clone: Path, ports: dict[str, str]) -> None:
+    log = clone / "log"
+    # As scripts/install.py does: the builder is started first, then run.py takes the place of its parent.
+    starter = (
+        "import os, subprocess, sys; page = subprocess.Popen(['sh', '-c', sys.argv[2]]); "
+        "os.execv(sys.executable, [sys.executable, sys.argv[1], '--page', str(page.pid)])"
+    )
+    command = [sys.executable, "-c", starter, str(clone / "scripts/run.py")]
+    with program([*command, "sleep 1; touch built"], log, ports, cwd=clone) as process:
+        until(lambda: "Taskward is running" in log.read_text(), process, log)
+        assert (clone / "built").exists()
+    with program([*command, "exit 3"], log, ports, cwd=clone) as process:
+        assert process.wait(30) == 1
+    assert "✗ The web client could not be built" in log.read_text()
+    assert not reachable(ports["PORT"])
 
 
 def test_a_database_that_cannot_be_used_is_one_line_without_its_password(clone: Path, ports: dict[str, str]) -> None:
