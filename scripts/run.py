@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / ".data"
 WEB = ROOT / "web"
 RUN_ID = "TASKWARD_RUN_ID"
+# Browsers take `localhost` for both, whatever the machine's own resolver says.
+LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
 class CannotRunError(Exception):
@@ -104,7 +106,7 @@ def kept_secret(file: Path) -> str:
 def check_ports(env: dict[str, str]) -> None:
     """Raises CannotRunError if a port is taken, in either family of addresses: browsers try [::1] first."""
     for name, what in (("PORT", "API"), ("WEB_PORT", "web client")):
-        for family, loopback in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        for family, loopback in LOOPBACKS:
             try:
                 with socket.socket(family) as probe:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -127,12 +129,13 @@ def check_names(env: dict[str, str]) -> None:
     Another server may have started on [::1] since the ports were checked; a browser would open that one.
     """
     for name, path, what in (("PORT", "/readyz", "API"), ("WEB_PORT", "/healthz", "web client")):
-        for family, _, _, _, address in socket.getaddrinfo("localhost", int(env[name]), type=socket.SOCK_STREAM):
-            with socket.socket(family) as probe:
-                probe.settimeout(2)
-                if probe.connect_ex(address) != 0:
-                    continue  # nobody is there; a browser goes on to the next address
-            host = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
+        for family, loopback in LOOPBACKS:
+            try:
+                with socket.create_connection((loopback, int(env[name])), timeout=2):
+                    pass
+            except OSError:
+                continue  # nobody is there; a browser goes on to the other
+            host = f"[{loopback}]" if family == socket.AF_INET6 else loopback
             if not is_ours(f"http://{host}:{env[name]}{path}", env[RUN_ID]):
                 raise CannotRunError(
                     f"Another program answers on {host}:{env[name]}, where browsers look for the {what}. "

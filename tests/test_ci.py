@@ -12,9 +12,14 @@ WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").re
 RUN = ROOT / ".ci/run"
 
 
-def test_the_workflow_adds_nothing_to_the_script() -> None:
-    steps = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
-    assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
+def test_the_workflow_adds_nothing_to_the_script_and_to_make_up() -> None:
+    jobs = WORKFLOW["jobs"]
+    assert [step["run"] for step in jobs["test"]["steps"] if "run" in step] == [".ci/run"]
+    assert next(step["run"] for step in jobs["compose"]["steps"] if "run" in step) == "make up"
+    up = re.search(r"^up:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert up
+    assert re.search(r"docker compose up --build --wait\n.*scripts/smoke\.sh", up[1])
+    steps = [step for job in jobs.values() for step in job["steps"]]
     for used in (step["uses"] for step in steps if "uses" in step):
         assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+\.\d+\.\d+", used), f"{used} is not pinned by its full version"
     assert WORKFLOW["permissions"] == {"contents": "read"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -130,7 +132,30 @@ async def test_a_migrated_database_can_be_taken_back_and_forward_again(shell: Sh
 async def test_a_database_that_is_down_cannot_be_migrated_and_one_line_says_so(shell: Shell) -> None:
     done = await shell.run("migrate", DATABASE_URL=f"postgresql://u:hunter2@{nobody()}/d")
     assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1)
-    assert "could not be migrated" in done.err
+    assert "could not be migrated: ConnectionRefusedError: the server does not answer" in done.err
+    assert "hunter2" not in done.err
+
+
+async def test_a_database_with_another_password_is_named_with_its_sqlstate(shell: Shell, database_url: str) -> None:
+    parts = urlsplit(database_url)
+    wrong = urlunsplit(parts._replace(netloc=f"{parts.username}:hunter2@{parts.hostname}:{parts.port}"))
+    done = await shell.run("migrate", DATABASE_URL=wrong)
+    assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1)
+    assert "InvalidPasswordError 28P01" in done.err
+    assert "docker-compose" in done.err
+    assert "hunter2" not in done.err
+
+
+@pytest.mark.parametrize(("database", "level", "code"), [("good", "info", 0), ("down", "error", 1)])
+async def test_migrate_logs_json_where_the_log_is_json(
+    shell: Shell, database: str, level: str, code: int, database_url: str
+) -> None:
+    url = database_url if database == "good" else f"postgresql://u:hunter2@{nobody()}/d"
+    done = await shell.run("migrate", LOG_FORMAT="json", DATABASE_URL=url)
+    assert (done.code, done.out) == (code, "")
+    (line,) = map(json.loads, done.err.splitlines())
+    assert line["level"] == level
+    assert line["event"].startswith("The database ")
 
 
 # --- check -----------------------------------------------------------------------------------------------------------

@@ -1,16 +1,22 @@
 """The compose file and the images, held to what they promise as far as that shows without a Docker engine."""
 
+import asyncio
+import http.server
+import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import yaml
 
+from taskward.embedded import EmbeddedPostgres
 from taskward.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +38,7 @@ def interpolated(text: str, given: dict[str, str]) -> str:
 
     while re.search(r"\$\{", text):
         text = re.sub(r"\$\{([A-Z_]+)(?:(:[-?])([^${}]*))?\}", value, text)
-    return text
+    return text.replace("$$", "$")
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -50,6 +56,105 @@ def test_every_service_is_locked_down(name: str) -> None:
 def test_ports_are_published_on_loopback_only(name: str) -> None:
     for port in SERVICES[name].get("ports", []):
         assert interpolated(port, {}).startswith("127.0.0.1:"), port
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_can_take_all_of_the_machine(name: str) -> None:
+    service = SERVICES[name]
+    assert 0 < service["pids_limit"] <= 256
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    for place in service["tmpfs"]:
+        assert re.search(r":size=\d+m,", place), f"{place} may grow until memory is full"
+
+
+@pytest.mark.skipif(not shutil.which("psql"), reason="psql is not installed")
+async def test_the_applications_role_is_no_superuser_and_the_superuser_has_no_password(tmp_path: Path) -> None:
+    """The init script, run by psql as the image runs it, on a server whose superuser has a password."""
+    (script,) = (ROOT / "ops/postgres").iterdir()
+    assert f"./{script.parent.relative_to(ROOT)}:/docker-entrypoint-initdb.d:ro" in SERVICES["db"]["volumes"]
+    server = EmbeddedPostgres(tmp_path / "postgres", ephemeral=True)
+    with server:
+        postgres = server.url("postgres", "postgres")
+        admin = await asyncpg.connect(postgres)
+        await admin.execute("DROP DATABASE taskward")
+        await admin.execute("DROP ROLE taskward")
+        password = "letters-and-digits-'1'"
+        done = await asyncio.to_thread(
+            subprocess.run,
+            ["psql", "-v", "ON_ERROR_STOP=1", "--no-psqlrc", "-f", script, postgres],
+            env=os.environ | {"POSTGRES_PASSWORD": password},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert password not in done.stdout + done.stderr
+        assert await admin.fetchval("SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'postgres'")
+        await admin.close()
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(postgres)
+        options = {"host": "127.0.0.1", "port": server.port, "user": "taskward", "password": password}
+        application = await asyncpg.connect(database="taskward", **options)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await application.execute("COPY (SELECT 1) TO PROGRAM 'true'")
+        for needed in ("CREATE SCHEMA auth", "CREATE TABLE auth.a (b int)", "CREATE TABLE a (b int)"):
+            await application.execute(needed)
+        await application.close()
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(database="postgres", **options)
+
+
+@pytest.mark.parametrize(("status", "code"), [("200 OK", 0), ("503 Service Unavailable", 1)])
+@pytest.mark.parametrize(("name", "path"), [("api", "/readyz"), ("web", "/healthz")])
+def test_a_health_check_follows_the_status_and_starts_no_interpreter(
+    name: str, path: str, status: str, code: int
+) -> None:
+    check = SERVICES[name]["healthcheck"]
+    command = [interpolated(part, {}) for part in check["test"]]
+    assert command[:2] == ["CMD", "bash"]
+    asked = []
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.headers["Host"]))
+            self.wfile.write(f"HTTP/1.1 {status}\r\nConnection: close\r\n\r\n".encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = {"PATH": os.environ["PATH"], "PORT": str(server.server_port)}
+        assert subprocess.run(command[1:], env=environment, check=False, timeout=10).returncode == code
+        server.shutdown()
+    assert asked == [(path, f"localhost:{environment['PORT']}")]
+    assert subprocess.run(command[1:], env=environment, check=False, capture_output=True).returncode != 0
+    assert int(check["interval"].removesuffix("s")) >= 10
+    assert "start_period" in check
+
+
+async def test_the_service_answers_the_health_check_of_its_container(served: str) -> None:
+    command = [interpolated(part, {}) for part in SERVICES["api"]["healthcheck"]["test"][1:]]
+    environment = {"PATH": os.environ["PATH"], "PORT": served.rpartition(":")[2]}
+    process = await asyncio.create_subprocess_exec(*command, env=environment)
+    assert await process.wait() == 0
+
+
+def test_an_image_is_built_once_and_the_database_has_time_to_stop() -> None:
+    built = [service["image"] for service in SERVICES.values() if "build" in service]
+    assert len(built) == len(set(built)) == 2
+    assert SERVICES["migrate"]["image"] == SERVICES["api"]["image"]
+    assert SERVICES["migrate"]["pull_policy"] == "never"
+    assert SERVICES["db"]["stop_grace_period"] == "2m"
+
+
+@pytest.mark.parametrize("target", ["down", "ps", "logs"])
+def test_the_stack_can_be_looked_at_and_stopped_without_its_secrets(target: str, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    (tmp_path / "docker").write_text(f'#!/bin/sh\necho "$* $POSTGRES_PASSWORD $BETTER_AUTH_SECRET" >>{said}\n')
+    (tmp_path / "docker").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(["make", "--no-print-directory", target], cwd=ROOT, env=environment, check=True)
+    assert re.fullmatch(rf"compose {target}.* unused unused\n", said.read_text())
 
 
 def test_images_are_pinned_by_version() -> None:
@@ -126,7 +231,12 @@ def test_production_runs_the_versions_that_were_tested() -> None:
     def pins(lock: str) -> set[str]:
         return set(re.findall(r"^[a-z0-9-]+(?:\[[a-z,]+\])?==\S+", (ROOT / lock).read_text(), flags=re.MULTILINE))
 
-    assert pins("requirements-prod.lock") < pins("requirements.lock")
+    for smaller in ("requirements-prod.lock", "requirements-run.lock"):
+        assert pins(smaller) < pins("requirements.lock")
+    assert not re.search(
+        r"^(pytest|mypy|ruff|hypothesis)==", (ROOT / "requirements-run.lock").read_text(), re.MULTILINE
+    )
+    assert "pixeltable" not in (ROOT / "requirements-prod.lock").read_text(), "the image brings no database"
     assert not re.search(r"^(pytest|mypy|ruff)==", (ROOT / "requirements-prod.lock").read_text(), flags=re.MULTILINE)
 
 

@@ -124,7 +124,10 @@ def test_a_port_in_use_is_one_line_before_anything_starts(clone: Path, ports: di
 def test_another_server_on_the_ipv6_loopback_is_named_before_anything_starts(
     clone: Path, ports: dict[str, str]
 ) -> None:
-    with socket.create_server(("::1", int(ports["WEB_PORT"])), family=socket.AF_INET6), running(clone, ports) as process:
+    with (
+        socket.create_server(("::1", int(ports["WEB_PORT"])), family=socket.AF_INET6),
+        running(clone, ports) as process,
+    ):
         assert process.wait(30) == 1
     said = (clone / "log").read_text().strip()
     assert said.startswith(f"✗ Port {ports['WEB_PORT']} of [::1], for the web client: ")
