@@ -3,8 +3,9 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { announce } from "@/lib/announce";
 import type { ApiProblem } from "@/lib/api/problem";
+import { signInPath } from "@/lib/next-path";
 import styles from "./connection-bar.module.css";
-import { useOutbox } from "./desk-provider";
+import { useOutbox, useSessionEnd, useWork } from "./desk-provider";
 import { Clock, Cloud } from "./icons";
 
 function subscribe(listener: () => void): () => void {
@@ -37,29 +38,39 @@ interface ConnectionBarProps {
 export function ConnectionBar({ problem, listed, onRetry }: ConnectionBarProps) {
   const online = useOnline();
   const { ops, waiting } = useOutbox();
+  const { safe, fresh, edits } = useWork();
+  const ended = useSessionEnd();
   const unsaved = ops.filter(({ state }) => state === "queued" || state === "sending").length;
   const kind = online
     ? (waiting?.kind ?? (problem && PASSING.has(problem.kind) ? problem.kind : undefined))
     : "offline";
-  const visible = kind !== undefined && (listed || unsaved > 0 || kind === "offline");
+  const trouble = kind !== undefined && (listed || unsaved > 0 || kind === "offline");
+  // The browser keeps nothing: then what is not sent is in this window's memory and nowhere else.
+  const atRisk = !safe && unsaved + fresh.length + edits.length > 0;
   const seconds = useSecondsUntil(kind === "busy" ? waiting?.until : undefined);
 
-  const headline =
-    kind === "offline"
+  const what = unsaved === 1 ? "1 change is" : `${unsaved} changes are`;
+  const headline = ended
+    ? "You've been signed out."
+    : kind === "offline"
       ? "You're offline."
       : kind === "busy"
         ? `Taskward is busy right now.${seconds > 0 ? ` Trying again in ${seconds} s.` : ""}`
         : kind === "broken"
           ? "Something went wrong on our side. Trying again…"
-          : "Taskward can't be reached. Trying again…";
-  const rest =
-    unsaved > 0
-      ? `${unsaved === 1 ? "1 change is" : `${unsaved} changes are`} kept here and saved as soon as it works.`
+          : trouble
+            ? "Taskward can't be reached. Trying again…"
+            : "This browser keeps nothing: its storage is full or turned off.";
+  const rest = atRisk
+    ? `${unsaved > 0 ? what : "What you typed is"} only in this window – don't close it.`
+    : unsaved > 0
+      ? `${what} kept here and saved as soon as it works.`
       : kind === "offline"
         ? "You can go on; changes are kept here until you're back."
         : "";
 
-  useSpoken(visible ? kind : undefined);
+  const visible = trouble || atRisk || ended !== undefined;
+  useSpoken(trouble ? kind : undefined, atRisk);
   if (!visible) return null;
   return (
     <div className={styles.bar} data-testid="connection">
@@ -67,7 +78,12 @@ export function ConnectionBar({ problem, listed, onRetry }: ConnectionBarProps) 
       <p>
         <strong>{headline}</strong> {rest}
       </p>
-      {kind !== "offline" && (
+      {ended && (
+        <a className="button small" href={signInPath("/tasks", ended)} target="_blank" rel="noopener">
+          Sign in in a new tab
+        </a>
+      )}
+      {trouble && !ended && kind !== "offline" && (
         <button type="button" className="button small" onClick={onRetry}>
           Try now
         </button>
@@ -77,15 +93,16 @@ export function ConnectionBar({ problem, listed, onRetry }: ConnectionBarProps) 
 }
 
 /** Said once when it begins and once when it is over, not with every second of the countdown. */
-function useSpoken(kind: ApiProblem["kind"] | undefined): void {
+function useSpoken(kind: ApiProblem["kind"] | undefined, atRisk: boolean): void {
   const [last, setLast] = useState(kind);
   useEffect(() => {
     if (kind === last) return;
     setLast(kind);
-    if (kind === "offline") announce("You're offline. Changes are kept here until you're back.");
-    else if (kind) announce("Taskward can't be reached. Changes are kept here.");
+    const kept = atRisk ? "Changes are only in this window." : "Changes are kept here";
+    if (kind === "offline") announce(`You're offline. ${kept}${atRisk ? "" : " until you're back."}`);
+    else if (kind) announce(`Taskward can't be reached. ${kept}${atRisk ? "" : "."}`);
     else announce("Taskward is back.");
-  }, [kind, last]);
+  }, [kind, last, atRisk]);
 }
 
 function useSecondsUntil(until: number | undefined): number {

@@ -4,10 +4,11 @@ import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-qu
 import { createContext, type ReactNode, use, useEffect, useState, useSyncExternalStore } from "react";
 import { ApiProblem } from "@/lib/api/problem";
 import { mintToken } from "@/lib/auth-client";
+import { growFields } from "@/lib/growing";
 import { stepOut, useCompany } from "@/lib/session-client";
-import { forgetOwned } from "@/lib/storage";
 import { Desk } from "@/lib/tasks/desk";
 import type { OutboxState } from "@/lib/tasks/outbox";
+import type { WorkState } from "@/lib/tasks/work";
 import { notify } from "./toasts";
 
 const DeskContext = createContext<Desk | undefined>(undefined);
@@ -25,8 +26,17 @@ export function useOutbox(): OutboxState {
   return useSyncExternalStore(outbox.subscribe, outbox.snapshot, () => NOTHING);
 }
 
-function onSignedOut(kind: ApiProblem["kind"]): void {
-  stepOut(kind === "refused" ? "refused" : "ended");
+const NO_WORK: WorkState = { ops: [], fresh: [], edits: [], safe: true };
+
+export function useWork(): WorkState {
+  const { work } = useDesk();
+  return useSyncExternalStore(work.subscribe, work.snapshot, () => NO_WORK);
+}
+
+/** Why this page is signed out although it is still open: leaving it would lose what nothing else keeps. */
+export function useSessionEnd(): "ended" | "refused" | undefined {
+  const { session } = useDesk();
+  return useSyncExternalStore(session.subscribe, session.snapshot, () => undefined);
 }
 
 function makeDesk(owner: string, apiUrl: string): { desk: Desk; client: QueryClient } {
@@ -34,7 +44,7 @@ function makeDesk(owner: string, apiUrl: string): { desk: Desk; client: QueryCli
     queryCache: new QueryCache({
       onError: (error) => {
         if (error instanceof ApiProblem && (error.kind === "signed-out" || error.kind === "refused"))
-          onSignedOut(error.kind);
+          desk.signedOut(error.kind);
       },
       // It answers again: whatever waits to be sent need not wait any longer.
       onSuccess: () => {
@@ -51,7 +61,7 @@ function makeDesk(owner: string, apiUrl: string): { desk: Desk; client: QueryCli
       },
     },
   });
-  const desk: Desk = new Desk({ owner, apiUrl, mint: mintToken, client, notify, onSignedOut });
+  const desk: Desk = new Desk({ owner, apiUrl, mint: mintToken, client, notify, stepOut });
   return { desk, client };
 }
 
@@ -63,12 +73,16 @@ interface DeskProviderProps {
 
 export function DeskProvider({ owner, apiUrl, children }: DeskProviderProps) {
   const [{ desk, client }] = useState(() => makeDesk(owner, apiUrl));
-  useCompany();
+  useCompany(desk);
   useEffect(() => {
-    // Somebody else's drafts on a shared machine: theirs were kept for their own return, which this is not.
-    forgetOwned(owner);
-    return desk.start();
-  }, [desk, owner]);
+    const over = new AbortController();
+    growFields(over.signal);
+    const stop = desk.start();
+    return () => {
+      over.abort();
+      stop();
+    };
+  }, [desk]);
   return (
     <QueryClientProvider client={client}>
       <DeskContext value={desk}>{children}</DeskContext>

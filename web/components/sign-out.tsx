@@ -6,13 +6,14 @@ import { announce } from "@/lib/announce";
 import { asProblem } from "@/lib/api/problem";
 import { asked, authClient } from "@/lib/auth-client";
 import { leave } from "@/lib/session-client";
+import type { Amount } from "@/lib/tasks/work";
 import { useDesk } from "./desk-provider";
 import dialog from "./dialog.module.css";
 import { notify } from "./toasts";
 
 interface SignOut {
-  /** How many changes would be lost; undefined while nobody is asked about it. */
-  unsaved: number | undefined;
+  /** What would be lost, in all tabs; undefined while nobody is asked about it. */
+  unsaved: Amount | undefined;
   begin: () => Promise<void>;
   go: () => Promise<void>;
   stay: () => void;
@@ -20,7 +21,7 @@ interface SignOut {
 
 export function useSignOut(): SignOut {
   const desk = useDesk();
-  const [unsaved, setUnsaved] = useState<number>();
+  const [unsaved, setUnsaved] = useState<Amount>();
   const running = useRef(false);
 
   async function go() {
@@ -28,8 +29,7 @@ export function useSignOut(): SignOut {
     try {
       const { refusal } = await asked((fetchOptions) => authClient.signOut({ fetchOptions }));
       if (refusal) throw new Error(refusal.code);
-      desk.outbox.clear();
-      desk.cache.forget();
+      desk.forget();
       leave();
     } catch (error) {
       const text = `${asProblem(error).message} You're still signed in.`;
@@ -42,14 +42,26 @@ export function useSignOut(): SignOut {
     if (running.current) return;
     running.current = true;
     try {
-      if (await desk.settled()) await go();
-      else setUnsaved(desk.outbox.snapshot().ops.length);
+      const amount = await desk.unfinished();
+      if (amount.unsent + amount.drafts === 0) await go();
+      else setUnsaved(amount);
     } finally {
       running.current = false;
     }
   }
 
   return { unsaved, begin, go, stay: () => setUnsaved(undefined) };
+}
+
+const amount = (count: number, what: string) => (count === 1 ? `One ${what}` : `${count} ${what}s`);
+
+function lossOf({ unsent, drafts }: Amount): string {
+  const changes = unsent === 1 ? "hasn't reached Taskward yet" : "haven't reached Taskward yet";
+  const parts = [
+    ...(unsent > 0 ? [`${amount(unsent, "change")} ${changes}`] : []),
+    ...(drafts > 0 ? [`${amount(drafts, "text")} ${drafts === 1 ? "is" : "are"} not finished`] : []),
+  ];
+  return `${parts.join(". ")}. Signing out would lose ${unsent + drafts === 1 ? "it" : "them"}, in all tabs of this browser.`;
 }
 
 export function SignOutDialog({ unsaved, go, stay }: SignOut) {
@@ -60,8 +72,7 @@ export function SignOutDialog({ unsaved, go, stay }: SignOut) {
         <AlertDialog.Popup className={dialog.popup}>
           <AlertDialog.Title className={dialog.title}>Sign out without saving?</AlertDialog.Title>
           <AlertDialog.Description className={dialog.text}>
-            {unsaved === 1 ? "One change hasn't" : `${unsaved ?? 0} changes haven't`} reached Taskward yet and
-            would be lost.
+            {unsaved && lossOf(unsaved)}
           </AlertDialog.Description>
           <div className={dialog.buttons}>
             <AlertDialog.Close className="button">Stay signed in</AlertDialog.Close>

@@ -1,7 +1,7 @@
 "use client";
 /** Notices at the foot of the page. They are read out by the one live region, so this one keeps quiet. */
 import { Toast } from "@base-ui/react/toast";
-import type { Notice } from "@/lib/tasks/desk";
+import type { Notice } from "@/lib/notice";
 import { Cross } from "./icons";
 import styles from "./toasts.module.css";
 
@@ -31,7 +31,8 @@ function Notices() {
       swipeDirection={["down", "left", "right"]}
     >
       <Toast.Title className={styles.text} dir="auto" render={<p />} />
-      <Toast.Action className={styles.action} />
+      {/* On its way out it can no longer undo anything. */}
+      {toast.transitionStatus !== "ending" && <Toast.Action className={styles.action} />}
       {/* Base UI hides it from assistive technology until the notice is hovered; it is there for everybody. */}
       <Toast.Close className={styles.close} aria-label="Dismiss" aria-hidden={false}>
         <Cross />

@@ -70,7 +70,11 @@ test("signing out in one tab signs out the other, and leaves nothing behind", as
   await other.goto(`${webUrl()}/tasks`);
   await expect(row(other, "Private")).toBeVisible();
   await composer(other).fill("half a thought");
-  await signOut(page);
+  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(page.getByRole("alertdialog")).toContainText("One text is not finished");
+  await page.getByRole("button", { name: "Sign out anyway" }).click();
+  await page.waitForURL(/\/sign-in/);
   await expect(other).toHaveURL(/\/sign-in/);
   expect(await other.evaluate(() => localStorage.length)).toBe(0);
   await page.goBack();

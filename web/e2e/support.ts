@@ -63,6 +63,9 @@ export async function settled(page: Page): Promise<void> {
 }
 
 export async function add(page: Page, ...titles: string[]): Promise<void> {
+  // On a phone a button brings up the form.
+  if (!(await composer(page).isVisible()))
+    await page.getByRole("button", { name: "New task", exact: true }).click();
   for (const title of titles) {
     await composer(page).fill(title);
     await composer(page).press("Enter");

@@ -70,15 +70,16 @@ test("a refused addition keeps its words and can be tried again", async ({ page 
   expect(await storedTitles(page)).toEqual(["Stubborn"]);
 });
 
-test("ticking moves a task below, keeps the focus on it, and reverts with a notice when refused", async ({
+test("ticking moves a task below, goes on to the row in its place, can be undone, and reverts with a notice when refused", async ({
   page,
 }) => {
   await add(page, "First", "Second");
   await page.getByRole("checkbox", { name: "Second" }).focus();
   await page.keyboard.press("Space");
   await expect(page.getByRole("list", { name: "Completed tasks" })).toContainText("Second");
+  await expect(page.getByRole("checkbox", { name: "First" })).toBeFocused();
+  await page.keyboard.press("u");
   await expect(page.getByRole("checkbox", { name: "Second" })).toBeFocused();
-  await page.keyboard.press("Space");
   await expect(page.getByRole("checkbox", { name: "Second" })).not.toBeChecked();
   await expect.poll(async () => (await stored(page)).filter(({ completed }) => completed)).toHaveLength(0);
   await page.route(/\/complete$/, (route) => route.fulfill({ status: 500, body: "" }));
@@ -226,7 +227,12 @@ test("filters live in the address, with counts; completed tasks are cleared at o
   await page.getByRole("button", { name: "Clear completed" }).click();
   await expect(row(page, "Beta")).toHaveCount(0);
   await expect(page.getByRole("link", { name: "Done 0" })).toBeVisible();
-  await page.getByRole("button", { name: "Undo" }).click();
+  await page
+    .getByLabel("Notices")
+    .getByText("Deleted 1 completed task")
+    .locator("..")
+    .getByRole("button", { name: "Undo" })
+    .click();
   await expect(row(page, "Beta")).toBeVisible();
   await page.getByRole("button", { name: "Clear completed" }).click();
   await page.getByLabel("Notices").getByRole("button", { name: "Dismiss" }).click();

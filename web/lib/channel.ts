@@ -1,10 +1,14 @@
 /** What the tabs of one browser tell each other. */
 import type { Change } from "./tasks/cache";
+import type { Amount } from "./tasks/work";
 
 export type Message =
   | { kind: "signed-out" }
   | { kind: "signed-in" }
-  | { kind: "change"; owner: string; change: Change };
+  | { kind: "change"; owner: string; change: Change }
+  /** Somebody is about to sign out: send what can be sent, and say what is left. */
+  | { kind: "roll-call"; owner: string }
+  | { kind: "present"; owner: string; page: string; amount: Amount };
 
 const NAME = "taskward";
 

@@ -3,7 +3,6 @@
 import { useEffect } from "react";
 import { listen, tell } from "./channel";
 import { signInPath } from "./next-path";
-import { forgetOwned } from "./storage";
 
 /** After signing in, or up. */
 export function arrive(next: string): void {
@@ -16,9 +15,8 @@ export function useArrival(next: string): void {
   useEffect(() => listen((message) => message.kind === "signed-in" && window.location.replace(next)), [next]);
 }
 
-/** After signing out: whatever was kept for anybody is forgotten, here and in the other tabs. */
+/** After signing out, in all tabs. What the person had here is forgotten before. */
 export function leave(): void {
-  forgetOwned();
   tell({ kind: "signed-out" });
   window.location.replace("/sign-in");
 }
@@ -29,13 +27,23 @@ export function stepOut(reason: "ended" | "refused"): void {
   window.location.replace(signInPath(pathname + search, reason));
 }
 
+interface Company {
+  /** Somebody signed out in another tab, and was asked about everything unfinished there. */
+  onSignedOut: () => void;
+  /** True when the page took it on itself; otherwise it is loaded anew. */
+  onSignedIn: () => boolean;
+}
+
 /** For pages behind sign-in: follow what other tabs do, and never come back to life out of the browser's cache. */
-export function useCompany(): void {
+export function useCompany({ onSignedOut, onSignedIn }: Company): void {
   useEffect(() => {
     const quiet = listen((message) => {
-      if (message.kind === "signed-out") window.location.replace("/sign-in");
+      if (message.kind === "signed-out") {
+        onSignedOut();
+        window.location.replace("/sign-in");
+      }
       // Perhaps as somebody else: the server says who this page is for now.
-      if (message.kind === "signed-in") window.location.reload();
+      if (message.kind === "signed-in" && !onSignedIn()) window.location.reload();
     });
     const revived = (event: PageTransitionEvent) => event.persisted && window.location.reload();
     window.addEventListener("pageshow", revived);
@@ -43,5 +51,5 @@ export function useCompany(): void {
       quiet();
       window.removeEventListener("pageshow", revived);
     };
-  }, []);
+  }, [onSignedOut, onSignedIn]);
 }

@@ -2,7 +2,7 @@
 
 const PREFIX = "taskward:";
 
-/** Private windows and full disks throw on write; then nothing is kept, and everything else still works. */
+/** Private windows and full disks throw on write. Then nothing is kept; whoever writes is told. */
 function attempt<T>(use: (store: Storage) => T): T | undefined {
   try {
     return typeof localStorage === "undefined" ? undefined : use(localStorage);
@@ -11,8 +11,14 @@ function attempt<T>(use: (store: Storage) => T): T | undefined {
   }
 }
 
-export function keep(key: string, value: unknown): void {
-  attempt((store) => store.setItem(PREFIX + key, JSON.stringify(value)));
+/** False when the browser did not take it. */
+export function keep(key: string, value: unknown): boolean {
+  return Boolean(
+    attempt((store) => {
+      store.setItem(PREFIX + key, JSON.stringify(value));
+      return true;
+    }),
+  );
 }
 
 export function kept<T>(key: string): T | undefined {
@@ -41,9 +47,7 @@ export function owned(owner: string, name: string): string {
   return `${OWNED}${owner}:${name}`;
 }
 
-/** Forgets what belongs to anybody, or to anybody but `owner`. */
-export function forgetOwned(except?: string): void {
-  for (const key of keptKeys(OWNED)) {
-    if (!except || !key.startsWith(owned(except, ""))) discard(key);
-  }
+/** Forgets what belongs to one person. What others have not sent yet waits for their return. */
+export function forgetOwned(owner: string): void {
+  for (const key of keptKeys(owned(owner, ""))) discard(key);
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { typesOf } from "@/scripts/api-types.mjs";
+import { limitsOf, typesOf } from "@/scripts/api-types.mjs";
 
 const read = (path: string) => readFileSync(path, "utf8");
 const sources = (folder: string) =>
@@ -12,6 +12,20 @@ const sources = (folder: string) =>
 describe("the house", () => {
   it("has types that are those of the committed OpenAPI document", async () => {
     expect(read("lib/api/schema.d.ts")).toBe(await typesOf(JSON.parse(read("openapi.json"))));
+  });
+
+  it("takes the limits of a task's words from the same document", () => {
+    expect(read("lib/api/limits.ts")).toBe(limitsOf(JSON.parse(read("openapi.json"))));
+  });
+
+  it("names the members of a task that a person writes in one place", () => {
+    const paths = [...sources("components"), ...sources("lib")];
+    const named = paths.filter((path) => /\bdescription\b\??:|\.description\b/.test(read(path)));
+    expect(
+      named.filter(
+        (path) => !/fields\.ts|early\.ts|server|task-row|composer|row-problem|schema|limits/.test(path),
+      ),
+    ).toEqual([]);
   });
 
   it("imports one way: lib, components, app", () => {
@@ -35,7 +49,7 @@ describe("the house", () => {
     for (const folder of ["app", "components", "lib", "server", "scripts", "e2e"]) {
       for (const path of sources(folder)) {
         const text = read(path);
-        expect(text.split("\n").length, path).toBeLessThanOrEqual(260);
+        expect(text.split("\n").length, path).toBeLessThanOrEqual(300);
         expect(text, path).not.toMatch(/\b(TODO|FIXME)\b|: any\b|as any\b|@ts-ignore/);
       }
     }

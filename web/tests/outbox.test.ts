@@ -25,7 +25,14 @@ const toggle = (taskId: string, completed: boolean): Op => ({
   completed,
   title: "a",
 });
-const remove = (taskId: string): Op => ({ ...common(), kind: "delete", taskId, base, state: "held" });
+const remove = (taskId: string): Op => ({
+  ...common(),
+  kind: "delete",
+  taskId,
+  base,
+  completed: false,
+  state: "held",
+});
 
 const done: Outcome = { state: "done" };
 const later = (kind: ApiProblem["kind"], retryAfter?: number): Outcome => ({

@@ -22,7 +22,7 @@ const tagged = (changes: Partial<Task> = {}): Tagged => {
 const common = { id: "op", at: T0, state: "sending", attempts: 1 } as const;
 const base = { title: "a", description: null, updatedAt: T0 };
 const edit: EditOp = { ...common, kind: "edit", taskId: "t", base, title: "mine", description: null };
-const remove: Op = { ...common, kind: "delete", taskId: "t", base };
+const remove: Op = { ...common, kind: "delete", taskId: "t", base, completed: false };
 
 function replay(api: Partial<TasksApi>) {
   const publish = vi.fn(async () => {});

@@ -1,9 +1,10 @@
 import { QueryClient } from "@tanstack/react-query";
 import { describe, expect, it } from "vitest";
 import type { Task } from "@/lib/api/tasks";
-import { keys, type Pages, patched, TaskCache, tasksOf } from "@/lib/tasks/cache";
+import { keys, listed, type Pages, patched, TaskCache, tasksOf } from "@/lib/tasks/cache";
+import { matches } from "@/lib/tasks/fields";
 import type { Op } from "@/lib/tasks/ops";
-import { countsOf, matches, rowsOf } from "@/lib/tasks/view";
+import { countsOf, rowsOf } from "@/lib/tasks/view";
 
 const at = "2026-11-21T09:00:00Z";
 const task = (id: string, title = id, completed = false): Task => ({
@@ -45,8 +46,15 @@ describe("what a person sees", () => {
 
   it("has no deleted and no cleared tasks", () => {
     const rows = rowsOf({ open, done }, [
-      { ...common, id: "x", kind: "delete", state: "held", taskId: "1", base },
-      { ...common, id: "y", kind: "clear", state: "held" },
+      { ...common, id: "x", kind: "delete", state: "held", taskId: "1", base, completed: false },
+      {
+        ...common,
+        id: "y",
+        kind: "clear",
+        state: "held",
+        seen: { "2": { title: "2", description: null } },
+        until: at,
+      },
     ]);
     expect([ids(rows.open), ids(rows.done)]).toEqual([["3"], []]);
   });
@@ -68,7 +76,7 @@ describe("what a person sees", () => {
       { ...common, id: "f", kind: "add", title: "f", description: null, state: "failed" },
       { ...common, id: "t", kind: "toggle", taskId: "x", completed: true, title: "" },
       { ...common, id: "u", kind: "toggle", taskId: "3", completed: true, title: "" },
-      { ...common, id: "d", kind: "delete", taskId: "2", base },
+      { ...common, id: "d", kind: "delete", taskId: "2", base, completed: true },
     ];
     expect(countsOf({ open: 2, completed: 1 }, ops, known)).toEqual({ open: 1, completed: 2 });
   });
@@ -81,7 +89,7 @@ describe("what a person sees", () => {
 });
 
 const pagesOf = (...pages: Task[][]): Pages => ({
-  pages: pages.map((items) => ({ items, next_cursor: null })),
+  pages: pages.map((items) => listed({ items, next_cursor: null })),
   pageParams: pages.map(() => undefined),
 });
 

@@ -1,14 +1,27 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { partsOf } from "@/lib/links";
 import { relativeTime } from "@/lib/relative-time";
 import { forgetOwned, keep, kept, owned } from "@/lib/storage";
-import { Leftovers } from "@/lib/tasks/leftovers";
+import { linesOf, matches, problemsOf, readWords } from "@/lib/tasks/fields";
 import type { Op } from "@/lib/tasks/ops";
-import { problemsOf, tidied } from "@/lib/words";
+import { compareTimes } from "@/lib/tasks/order";
+import { Work } from "@/lib/tasks/work";
 
 describe("words", () => {
   it("are tidied as the service would", () => {
-    expect(tidied("  a\0 \n b ", "  ")).toEqual({ title: "a b", description: null });
-    expect(tidied("a", " two\nlines ")).toEqual({ title: "a", description: "two\nlines" });
+    expect(readWords({ title: "  a\0 \n b ", description: "  " })).toEqual({
+      title: "a b",
+      description: null,
+    });
+    expect(readWords({ title: "a", description: " two\nlines " })).toEqual({
+      title: "a",
+      description: "two\nlines",
+    });
+  });
+
+  it("are composed, so that é from a Mac is the é of every other keyboard", () => {
+    expect(readWords({ title: "cafe\u0301", description: "" }).title).toBe("caf\u00e9");
+    expect(matches({ title: "cafe\u0301", description: null }, "CAF\u00c9")).toBe(true);
   });
 
   it("are counted in characters", () => {
@@ -19,20 +32,59 @@ describe("words", () => {
     });
     expect(problemsOf({ title: "", description: "d" }).title).toBeDefined();
   });
+
+  it("that are pasted as a list are taken apart without their bullets", () => {
+    expect(linesOf("- milk\r\n* eggs\n\n- [ ] bread \n1. first")).toEqual([
+      "milk",
+      "eggs",
+      "bread",
+      "1. first",
+    ]);
+  });
+});
+
+describe("links", () => {
+  const hrefs = (text: string) => partsOf(text).flatMap(({ href }) => href ?? []);
+  it.each([
+    ["see https://example.org/a(b), then go", ["https://example.org/a(b)"]],
+    ["(http://example.org/x.)", ["http://example.org/x"]],
+    ["HTTPS://EXAMPLE.ORG", ["https://example.org/"]],
+    ["javascript:alert(1) data:text/html,x file:///etc", []],
+    ["https://bank.example@evil.example/", []],
+    ["https://", []],
+    ["https://example.org/\u202egpj.exe", ["https://example.org/"]],
+  ])("%s", (text, links) => {
+    expect(hrefs(text)).toEqual(links);
+    expect(
+      partsOf(text)
+        .map((part) => part.text)
+        .join(""),
+    ).toBe(text);
+  });
 });
 
 describe("times", () => {
-  const now = Date.parse("2026-11-21T12:00:00Z");
+  // Local times: the viewer's calendar decides.
+  const seen = (then: string, now: string) => relativeTime(new Date(then).toISOString(), Date.parse(now));
   it.each([
-    ["2026-11-21T12:00:20Z", "just now"],
-    ["2026-11-21T11:59:30Z", "just now"],
-    ["2026-11-21T11:57:00Z", "3 minutes ago"],
-    ["2026-11-21T10:00:00Z", "2 hours ago"],
-    ["2026-11-20T11:00:00Z", "yesterday"],
-    ["2026-11-10T12:00:00Z", "last week"],
-    ["2024-11-10T12:00:00Z", "2 years ago"],
-  ])("%s is %s", (iso, words) => {
-    expect(relativeTime(iso, now)).toBe(words);
+    ["2026-11-21T12:00:20", "2026-11-21T12:00:00", "just now"],
+    ["2026-11-21T11:59:30", "2026-11-21T12:00:00", "just now"],
+    ["2026-11-21T11:57:00", "2026-11-21T12:00:00", "3 minutes ago"],
+    ["2026-11-20T23:58:00", "2026-11-21T00:01:00", "3 minutes ago"],
+    ["2026-11-21T10:00:00", "2026-11-21T12:00:00", "2 hours ago"],
+    ["2026-11-20T23:00:00", "2026-11-21T01:00:00", "yesterday"],
+    ["2026-11-25T05:22:00", "2026-11-27T04:22:00", "2 days ago"],
+    ["2026-11-10T12:00:00", "2026-11-21T12:00:00", "1 week ago"],
+    ["2026-10-27T12:00:00", "2026-11-27T12:00:00", "last month"],
+    ["2026-09-29T12:00:00", "2026-11-27T12:00:00", "2 months ago"],
+    ["2024-11-10T12:00:00", "2026-11-21T12:00:00", "2 years ago"],
+  ])("%s seen at %s is %s", (then, now, words) => {
+    expect(seen(then, now)).toBe(words);
+  });
+
+  it("of the service are compared although it leaves out zeros", () => {
+    const times = ["2026-11-21T09:00:00Z", "2026-11-21T09:00:00.12Z", "2026-11-21T09:00:00.1234Z"];
+    expect([...times].reverse().sort(compareTimes)).toEqual(times);
   });
 });
 
@@ -64,41 +116,62 @@ describe("what is kept between visits", () => {
     vi.unstubAllGlobals();
   });
 
-  it("is forgotten when somebody signs out, or somebody else signs in; choices stay", () => {
+  it("is forgotten when that person signs out; what others have not sent, and choices, stay", () => {
     vi.stubGlobal("localStorage", new MemoryStorage());
     keep("shortcuts", false);
-    keep(owned("ada", "draft:new"), "a");
-    keep(owned("bob", "draft:new"), "b");
+    keep(owned("ada", "work:1"), "a");
+    keep(owned("bob", "work:2"), "b");
     forgetOwned("bob");
-    expect([kept(owned("ada", "draft:new")), kept(owned("bob", "draft:new"))]).toEqual([undefined, "b"]);
-    forgetOwned();
-    expect(kept(owned("bob", "draft:new"))).toBeUndefined();
+    expect([kept(owned("ada", "work:1")), kept(owned("bob", "work:2"))]).toEqual(["a", undefined]);
     expect(kept("shortcuts")).toBe(false);
   });
 
-  it("does without a store, a full one and a damaged one", () => {
+  it("does without a store, a full one and a damaged one, and says when it was not kept", () => {
     expect(kept("x")).toBeUndefined();
     const store = new MemoryStorage();
     store.setItem = () => {
       throw new DOMException("full", "QuotaExceededError");
     };
     vi.stubGlobal("localStorage", store);
-    expect(() => keep("x", 1)).not.toThrow();
+    expect(keep("x", 1)).toBe(false);
+    const work = new Work("ada");
+    work.keepFresh([{ title: "a", description: "" }]);
+    expect(work.snapshot()).toMatchObject({ safe: false, fresh: [{ title: "a" }] });
+    work.keepFresh([]);
+    expect(work.snapshot().safe).toBe(true);
     vi.stubGlobal("localStorage", Object.assign(new MemoryStorage(), { getItem: () => "{damaged" }));
     expect(kept("x")).toBeUndefined();
   });
 
-  it("hands unsent changes to the next page, but never a clearing of everything completed", async () => {
+  it("goes to the next page of the same person, changes and drafts, once", async () => {
     vi.stubGlobal("localStorage", new MemoryStorage());
     vi.stubGlobal("navigator", {});
     const common = { at: "2026-11-21T09:00:00Z", state: "queued", attempts: 0 } as const;
-    const ops: Op[] = [
-      { ...common, id: "1", kind: "add", title: "a", description: null },
-      { ...common, id: "2", kind: "clear" },
-    ];
-    new Leftovers("ada").save(ops);
-    expect(await new Leftovers("bob").take()).toEqual([]);
-    expect((await new Leftovers("ada").take()).map(({ id }) => id)).toEqual(["1"]);
-    expect(await new Leftovers("ada").take()).toEqual([]);
+    const op: Op = { ...common, id: "1", kind: "add", title: "a", description: null };
+    const base = { title: "b", description: null, updatedAt: common.at };
+    const draft = { taskId: "t", typed: { title: "b!", description: "" }, base };
+    const gone = new Work("ada");
+    gone.keepOps([op]);
+    gone.keepFresh([{ title: "half a", description: "" }]);
+    gone.keepEdit(draft);
+    const taken: Op[] = [];
+    const adopt = (ops: readonly Op[]) => taken.push(...ops);
+    await new Work("bob").takeOver(adopt);
+    expect(taken).toEqual([]);
+    const next = new Work("ada");
+    await next.takeOver(adopt);
+    expect(taken).toEqual([op]);
+    expect(next.snapshot()).toMatchObject({ fresh: [{ title: "half a" }], edits: [draft] });
+    const third = new Work("bob");
+    expect(third.others().size).toBe(0);
+  });
+
+  it("of two tabs never overwrites one another", () => {
+    vi.stubGlobal("localStorage", new MemoryStorage());
+    const [one, two] = [new Work("ada"), new Work("ada")];
+    one.keepFresh([{ title: "one", description: "" }]);
+    two.keepFresh([{ title: "two", description: "" }]);
+    expect([...one.others().values()]).toEqual([{ unsent: 0, drafts: 1 }]);
+    expect([...two.others().values()]).toEqual([{ unsent: 0, drafts: 1 }]);
   });
 });

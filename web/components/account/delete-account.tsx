@@ -38,8 +38,7 @@ export function DeleteAccount({ email, hasPassword }: { email: string; hasPasswo
       asked((fetchOptions) => authClient.deleteUser({ ...body, fetchOptions })),
     );
     if (!done) return;
-    desk.outbox.clear();
-    desk.cache.forget();
+    desk.forget();
     leave();
   }
 

@@ -1,4 +1,5 @@
 /** Finding and focusing tasks on the page, by the key of their row. */
+import { COMPOSING } from "@/lib/early";
 
 export const checkId = (rowKey: string) => `check-${rowKey}`;
 
@@ -6,8 +7,21 @@ export function allChecks(): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>("[data-check]")];
 }
 
+export const firstCheck = (): HTMLElement | undefined => allChecks()[0];
+
+/** The form for new tasks; on a phone it comes up first. */
 export function focusHome(): void {
+  document.documentElement.dataset[COMPOSING] = "";
   document.querySelector<HTMLElement>("[data-home]")?.focus();
+}
+
+export function hideComposer(): void {
+  delete document.documentElement.dataset[COMPOSING];
+}
+
+/** The page as a whole: single keys work there, and none of them touches a task. */
+export function focusMain(): void {
+  document.getElementById("main")?.focus({ preventScroll: true });
 }
 
 export function focusSearch(): void {
@@ -33,3 +47,9 @@ export function neighbour(step: number): HTMLElement | undefined {
   if (index < 0) return checks[step > 0 ? 0 : checks.length - 1];
   return checks[index + step];
 }
+
+/** True in a field where letters are text. */
+export const isTextField = (element: Element | null): boolean =>
+  Boolean(
+    element?.matches("textarea, input:not([type=checkbox], [type=radio], [type=button]), [contenteditable]"),
+  );

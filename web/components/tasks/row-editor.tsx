@@ -1,153 +1,121 @@
 "use client";
 /** Editing in place: Enter or leaving saves, Escape puts everything back. */
-import { type FocusEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type FocusEvent, useEffect, useRef, useState } from "react";
 import { announce } from "@/lib/announce";
-import { baseOf, sameWords } from "@/lib/tasks/ops";
+import { exactTime } from "@/lib/relative-time";
+import { FIELD_NAMES, FIELDS, sameWords, typedOf } from "@/lib/tasks/fields";
+import { baseOf } from "@/lib/tasks/ops";
 import type { Row } from "@/lib/tasks/view";
-import { problemsOf, tidied, type WordProblems } from "@/lib/words";
+import { useDesk } from "../desk-provider";
 import styles from "./row.module.css";
-import { useDrafts } from "./use-drafts";
 import type { TaskActions } from "./use-task-actions";
+import { useWords } from "./use-words";
+import { WordField } from "./word-field";
 
 interface RowEditorProps {
   row: Row;
   titleId: string;
+  /** False when the page opened it, for an edit that was not finished before: then the focus stays where it is. */
+  focused: boolean;
   actions: TaskActions;
 }
 
-export function RowEditor({ row, titleId, actions }: RowEditorProps) {
+export function RowEditor({ row, titleId, focused, actions }: RowEditorProps) {
   const { task } = row;
-  const drafts = useDrafts();
+  const { work } = useDesk();
   // The words as they were when the editor opened, or when the draft was begun: what comes in meanwhile is a conflict
   // to be shown, not a new beginning.
-  const [{ base, typed }] = useState(() => {
-    const draft = drafts.edit(task.id);
+  const [{ base, start }] = useState(() => {
+    const draft = work.editOf(task.id);
     const words = baseOf(task);
-    const start = { title: words.title, description: words.description ?? "" };
     // The words of an edit that failed are shown, but they are not what the service has.
     const failed = row.stuck?.kind === "edit" && row.stuck.state === "failed" ? row.stuck.base : undefined;
-    return { base: draft?.base ?? failed ?? words, typed: draft ?? start };
-  });
-  const form = useRef<HTMLFormElement>(null);
-  const title = useRef<HTMLInputElement>(null);
-  const description = useRef<HTMLTextAreaElement>(null);
-  const [problems, setProblems] = useState<WordProblems>(() => {
-    const { failure } = row.stuck ?? {};
-    return Object.fromEntries((failure?.fields ?? []).map(({ field, message }) => [field, message]));
+    return { base: draft?.base ?? failed ?? words, start: draft?.typed ?? typedOf(words) };
   });
   const over = useRef(false);
-
-  useEffect(() => {
-    title.current?.focus();
-    title.current?.setSelectionRange(title.current.value.length, title.current.value.length);
-  }, []);
-
-  const current = () => ({
-    title: title.current?.value ?? "",
-    description: description.current?.value ?? "",
+  const { form, problems, typed, focus, check, handlers } = useWords({
+    problems: Object.fromEntries(
+      (row.stuck?.failure?.fields ?? []).map(({ field, message }) => [field, message]),
+    ),
+    onTyped: (text) => work.keepEdit({ taskId: task.id, typed: text, base }),
+    onSubmit: save,
+    onEscape: revert,
   });
+
+  const begin = useRef(() => focused && focus("title", true));
+  useEffect(() => {
+    begin.current();
+  }, []);
 
   function close() {
     over.current = true;
-    drafts.dropEdit(task.id);
-    actions.closeEditor();
+    work.dropEdit(task.id);
+    // The person is done with the words; their keys are for the row now.
+    actions.closeEditor(task.id, Boolean(form.current?.contains(document.activeElement)));
+  }
+
+  function revert() {
+    close();
+    announce("Nothing changed");
   }
 
   function save() {
     if (over.current) return;
-    const raw = current();
-    const words = tidied(raw.title, raw.description);
-    const found = problemsOf(words);
-    setProblems(found);
-    const first = found.title ?? found.description;
-    if (first) {
-      announce(first);
-      return;
-    }
+    const words = check();
+    if (!words) return;
     close();
     if (!sameWords(words, base)) actions.save(row, base, words);
-  }
-
-  function onKeyDown(event: KeyboardEvent<HTMLElement>) {
-    if (event.nativeEvent.isComposing) return;
-    if (event.key === "Escape") {
-      event.preventDefault();
-      close();
-      announce("Nothing changed");
-    }
-    const inTitle = event.target === title.current;
-    if (event.key === "Enter" && (inTitle || event.ctrlKey || event.metaKey) && event.target !== null) {
-      if (!inTitle && event.target !== description.current) return;
-      event.preventDefault();
-      save();
-    }
   }
 
   function onBlur({ relatedTarget }: FocusEvent) {
     if (form.current?.contains(relatedTarget)) return;
     // Another window came to the front: the person is still here, in this field.
     if (form.current?.contains(document.activeElement)) return;
+    // Nothing was typed that could be wrong: leaving must not hold anybody back.
+    if (over.current) return;
+    const words = typed();
+    if (FIELD_NAMES.every((name) => words[name] === start[name])) return close();
     save();
   }
 
   return (
     <form
       ref={form}
+      method="dialog"
       className={styles.editor}
       aria-label={`Edit ${task.title}`}
-      onSubmit={(event) => {
-        event.preventDefault();
-        save();
-      }}
-      onInput={() => drafts.keepEdit(task.id, { ...current(), base })}
-      onKeyDown={onKeyDown}
+      {...handlers}
       onBlur={onBlur}
     >
       <span id={titleId} className="visually-hidden">
         {task.title}
       </span>
-      <input
-        ref={title}
-        className="field"
-        aria-label="Title"
-        defaultValue={typed.title}
-        dir="auto"
-        autoComplete="off"
-        enterKeyHint="done"
-        aria-invalid={problems.title ? true : undefined}
-        aria-describedby={problems.title ? `${titleId}-problem` : undefined}
-      />
-      {problems.title && (
-        <p id={`${titleId}-problem`} className="error">
-          {problems.title}
-        </p>
-      )}
-      <textarea
-        ref={description}
-        className="field"
-        aria-label="Description"
-        placeholder="Description"
-        defaultValue={typed.description}
-        dir="auto"
-        aria-invalid={problems.description ? true : undefined}
-        aria-describedby={problems.description ? `${titleId}-problem-d` : undefined}
-      />
-      {problems.description && (
-        <p id={`${titleId}-problem-d`} className="error">
-          {problems.description}
-        </p>
-      )}
+      {FIELD_NAMES.map((name) => (
+        <WordField
+          key={name}
+          name={name}
+          id={titleId}
+          className={`field ${styles[FIELDS[name].control]}`}
+          problem={problems[name]}
+          start={start[name]}
+          rows={FIELDS[name].control === "line" ? 1 : 2}
+        />
+      ))}
       <div className={styles.editing}>
         <button type="submit" className="button primary small">
           Save
         </button>
-        <button type="button" className="button small" onClick={close}>
+        <button type="button" className="button small" onClick={revert}>
           Cancel
         </button>
         <span className={styles.keys}>
           <kbd>Enter</kbd> saves · <kbd>Esc</kbd> reverts
         </span>
       </div>
+      <p className={styles.times}>
+        Added {exactTime(task.created_at)}
+        {task.updated_at !== task.created_at && `, last changed ${exactTime(task.updated_at)}`}
+      </p>
     </form>
   );
 }

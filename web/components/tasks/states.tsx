@@ -14,7 +14,6 @@ export function Loading() {
           <i className={styles.box} />
           <div className={styles.bars}>
             <i className={styles.bar} />
-            <i className={styles.bar} />
           </div>
         </div>
       ))}

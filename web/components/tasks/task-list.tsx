@@ -6,7 +6,7 @@ import { useDesk } from "../desk-provider";
 import { allChecks, focusSoon } from "./focus";
 import styles from "./list.module.css";
 import { TaskRow } from "./task-row";
-import type { TaskActions } from "./use-task-actions";
+import type { Editors, TaskActions } from "./use-task-actions";
 import type { List } from "./use-task-lists";
 
 interface TaskListProps {
@@ -14,11 +14,11 @@ interface TaskListProps {
   rows: readonly Row[];
   query: List["query"];
   q: string;
-  editing: string | undefined;
+  editors: Editors;
   actions: TaskActions;
 }
 
-export function TaskList({ label, rows, query, q, editing, actions }: TaskListProps) {
+export function TaskList({ label, rows, query, q, editors, actions }: TaskListProps) {
   const desk = useDesk();
   const list = useRef<HTMLUListElement>(null);
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
@@ -40,19 +40,16 @@ export function TaskList({ label, rows, query, q, editing, actions }: TaskListPr
         {rows.map((row) => {
           const key = desk.rowKey(row.task.id);
           return (
-            <TaskRow key={key} rowKey={key} row={row} q={q} editing={editing === key} actions={actions} />
+            <TaskRow key={key} rowKey={key} row={row} q={q} editor={editors.get(key)} actions={actions} />
           );
         })}
       </ul>
       {hasNextPage && (
-        <button
-          type="button"
-          className={`button ${styles.more}`}
-          aria-disabled={isFetchingNextPage}
-          onClick={more}
-        >
-          {isFetchingNextPage ? "Loading…" : "Load more"}
-        </button>
+        <div className={styles.more}>
+          <button type="button" className="button" aria-disabled={isFetchingNextPage} onClick={more}>
+            {isFetchingNextPage ? "Loading…" : "Load more"}
+          </button>
+        </div>
       )}
     </>
   );

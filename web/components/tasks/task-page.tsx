@@ -1,8 +1,10 @@
 "use client";
 /** The tasks page, put together. */
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { announce } from "@/lib/announce";
 import type { Task } from "@/lib/api/tasks";
+import { matches, type Words } from "@/lib/tasks/fields";
+import type { EditDraft } from "@/lib/tasks/work";
 import { ConnectionBar } from "../connection-bar";
 import { useDesk } from "../desk-provider";
 import { FocusKeeper } from "../focus-keeper";
@@ -12,10 +14,9 @@ import styles from "./list.module.css";
 import { Failed, FirstRun, Loading, NothingFound } from "./states";
 import { TaskList } from "./task-list";
 import { Toolbar } from "./toolbar";
-import { useDrafts } from "./use-drafts";
 import { useFilters } from "./use-filters";
 import { useShortcuts } from "./use-shortcuts";
-import { useTaskActions } from "./use-task-actions";
+import { type Editors, type TaskActions, useTaskActions } from "./use-task-actions";
 import { type TaskLists, useTaskLists } from "./use-task-lists";
 
 // Loaded when somebody asks for it.
@@ -23,23 +24,25 @@ const ShortcutsDialog = lazy(async () => ({
   default: (await import("../shortcuts-dialog")).ShortcutsDialog,
 }));
 
-/** `search` is the query of the address as the server saw it. */
+/** `search` is the query of the URL as the server saw it. */
 export function TaskPage({ search }: { search: string }) {
   const desk = useDesk();
-  const { show, q, setShow, setQuery } = useFilters(search);
-  const lists = useTaskLists({ show, q });
-  const { editing, actions } = useTaskActions();
+  const { show, q, setShow, setFilters, setQuery } = useFilters(search);
+  const { editors, actions, show: showing } = useTaskActions();
+  const pinned = useMemo(() => [...editors.values()], [editors]);
+  const lists = useTaskLists({ show, q }, pinned);
   const [help, setHelp] = useState(false);
   const [asked, setAsked] = useState(false);
   const { rows, counts, state, problem } = lists;
-  const shown = [...(show === "done" ? [] : rows.open), ...(show === "open" ? [] : rows.done)];
+  // A row whose editor is open stays, whatever else is shown.
+  const isOpen = ({ task }: { task: Task }) => editors.has(desk.rowKey(task.id));
+  const open = show === "done" ? rows.open.filter(isOpen) : rows.open;
+  const done = show === "open" ? rows.done.filter(isOpen) : rows.done;
+  const shown = [...open, ...done];
 
-  useTitle(counts?.open);
-  useUnfinishedEdit(
-    shown.map(({ task }) => task),
-    editing,
-    actions.edit,
-  );
+  useEffect(() => showing(rows), [showing, rows]);
+  useTitle(q ? undefined : counts?.open);
+  useUnfinishedEdits(state === "ready", editors, actions);
   useSpokenResults(q, lists);
 
   /** The task whose row has the focus. */
@@ -51,23 +54,25 @@ export function TaskPage({ search }: { search: string }) {
     const task = focused();
     if (task) act(task);
   };
-  const step = (by: number) => () => neighbour(by)?.focus();
-  const tick = (task: Task) => {
-    // On to the next one, so that a list can be worked through with one finger.
-    const next = neighbour(1) ?? neighbour(-1);
-    actions.toggle(task);
-    (next ?? document.getElementById("main"))?.focus();
+  const step = (by: number) => () => {
+    const next = neighbour(by);
+    if (next) next.focus();
+    else if (by < 0) focusHome();
+  };
+  const undo = () => {
+    if (!desk.undoLatest()) announce("Nothing to undo");
   };
   useShortcuts({
     n: focusHome,
     j: step(1),
-    k: step(-1),
-    x: withFocused(tick),
+    k: () => neighbour(-1)?.focus(),
+    ArrowDown: step(1),
+    ArrowUp: step(-1),
+    x: withFocused(actions.toggle),
     e: withFocused((task) => actions.edit(task.id)),
     Delete: withFocused(actions.remove),
-    u: () => {
-      if (!desk.undoLatest()) announce("Nothing to undo");
-    },
+    u: undo,
+    "Mod+z": undo,
     "/": focusSearch,
     "?": () => {
       setAsked(true);
@@ -75,14 +80,23 @@ export function TaskPage({ search }: { search: string }) {
     },
   });
 
+  /** A new task is shown: what would hide it is taken away, and that is said. */
+  function onAdd(words: Words) {
+    const hidden = show === "done" || (q !== "" && !matches(words, q));
+    if (!hidden) return;
+    setFilters({ show: show === "done" ? "all" : show, q: matches(words, q) ? q : "" });
+    announce(`Added ${words.title}. ${show === "done" ? "All tasks are shown." : "The search was cleared."}`);
+  }
+
   const nothing = shown.length === 0;
   const firstRun = nothing && show === "all" && !q;
-  const done = counts?.completed ?? rows.done.length;
+  const total = counts?.completed ?? rows.done.length;
+  const completed = rows.done.map(({ task }) => task).filter((task) => task.completed);
   return (
     <>
       <FocusKeeper />
-      <h1>Tasks</h1>
-      <Composer onAdd={() => show === "done" && setShow("all")} />
+      <h1 className={styles.heading}>Tasks</h1>
+      <Composer onAdd={onAdd} />
       <Toolbar show={show} q={q} counts={counts} onShow={setShow} onQuery={setQuery} />
       <ConnectionBar problem={problem} listed={state === "ready"} onRetry={lists.retry} />
       {state === "loading" && nothing && <Loading />}
@@ -91,23 +105,23 @@ export function TaskPage({ search }: { search: string }) {
       {state === "ready" && nothing && !firstRun && (
         <NothingFound show={show} q={q} onClearSearch={() => setQuery("")} onShowAll={() => setShow("all")} />
       )}
-      {show !== "done" && rows.open.length > 0 && (
+      {open.length > 0 && (
         <>
           <h2 className="visually-hidden">Open</h2>
           <TaskList
             label="Open tasks"
-            rows={rows.open}
+            rows={open}
             query={lists.open}
             q={q}
-            editing={editing}
+            editors={editors}
             actions={actions}
           />
         </>
       )}
-      {show === "all" && rows.open.length === 0 && rows.done.length > 0 && !q && (
+      {show === "all" && open.length === 0 && done.length > 0 && !q && (
         <p className={styles.allDone}>All done. Well kept.</p>
       )}
-      {show !== "open" && rows.done.length > 0 && (
+      {done.length > 0 && (
         <section className={styles.section} aria-labelledby="done-heading">
           <header>
             <h2 id="done-heading">Completed</h2>
@@ -116,7 +130,7 @@ export function TaskPage({ search }: { search: string }) {
                 type="button"
                 className="button plain small"
                 data-clear
-                onClick={() => actions.clearCompleted(done)}
+                onClick={() => actions.clearCompleted(completed, total, lists.until)}
               >
                 Clear completed
               </button>
@@ -124,10 +138,10 @@ export function TaskPage({ search }: { search: string }) {
           </header>
           <TaskList
             label="Completed tasks"
-            rows={rows.done}
+            rows={done}
             query={lists.done}
             q={q}
-            editing={editing}
+            editors={editors}
             actions={actions}
           />
         </section>
@@ -143,21 +157,20 @@ function useTitle(open: number | undefined): void {
   }, [open]);
 }
 
-/** Somebody was changing a task when the page went away: the editor opens again where they were. */
-function useUnfinishedEdit(
-  tasks: readonly Task[],
-  editing: string | undefined,
-  edit: (id: string) => void,
-): void {
-  const drafts = useDrafts();
-  const looked = useRef(false);
+const NO_DRAFTS: readonly EditDraft[] = [];
+
+/** Somebody was changing tasks when a page went away: the editors open again, with what was typed. */
+function useUnfinishedEdits(ready: boolean, editors: Editors, actions: TaskActions): void {
+  const { work, rowKey } = useDesk();
+  const edits = useSyncExternalStore(
+    work.subscribe,
+    () => work.snapshot().edits,
+    () => NO_DRAFTS,
+  );
   useEffect(() => {
-    if (looked.current || editing || tasks.length === 0) return;
-    looked.current = true;
-    const unfinished = new Set(drafts.edited());
-    const task = tasks.find(({ id }) => unfinished.has(id));
-    if (task) edit(task.id);
-  }, [tasks, editing, edit, drafts]);
+    if (!ready) return;
+    for (const draft of edits) if (!editors.has(rowKey(draft.taskId))) actions.resume(draft);
+  }, [ready, edits, editors, actions, rowKey]);
 }
 
 /** A search says how much it found, once it has settled. */

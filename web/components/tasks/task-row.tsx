@@ -1,27 +1,28 @@
 "use client";
 /** One task: a real check box, its words, and what can be done with it. */
 import { memo, useLayoutEffect, useRef, useState } from "react";
+import { exactTime } from "@/lib/relative-time";
 import type { Op } from "@/lib/tasks/ops";
 import type { Row } from "@/lib/tasks/view";
 import { Bin, Pencil } from "../icons";
 import { checkId } from "./focus";
-import { Marked } from "./marked";
+import { RichText } from "./rich-text";
 import styles from "./row.module.css";
 import { RowEditor } from "./row-editor";
 import { RowProblem } from "./row-problem";
 import { TimeAgo } from "./time-ago";
-import type { TaskActions } from "./use-task-actions";
+import type { Editor, TaskActions } from "./use-task-actions";
 
 interface TaskRowProps {
   row: Row;
   rowKey: string;
   q: string;
-  editing: boolean;
+  editor: Editor | undefined;
   actions: TaskActions;
 }
 
 export const TaskRow = memo(
-  function TaskRow({ row, rowKey, q, editing, actions }: TaskRowProps) {
+  function TaskRow({ row, rowKey, q, editor, actions }: TaskRowProps) {
     const { task, saving, stuck } = row;
     const titleId = `title-${rowKey}`;
     return (
@@ -39,24 +40,35 @@ export const TaskRow = memo(
           className={styles.check}
           checked={task.completed}
           aria-labelledby={titleId}
+          autoComplete="off"
           data-check
           onChange={() => actions.toggle(task)}
         />
-        {editing ? (
-          <RowEditor row={row} titleId={titleId} actions={actions} />
+        {editor ? (
+          <RowEditor row={row} titleId={titleId} focused={editor.focused} actions={actions} />
         ) : (
           <>
             {/* biome-ignore lint/a11y/noStaticElementInteractions: a second way in; the pencil and the e key are the first */}
-            <div className={styles.words} onDoubleClick={() => actions.edit(task.id)}>
+            <div
+              className={styles.words}
+              title={`Added ${exactTime(task.created_at)}`}
+              suppressHydrationWarning
+              onDoubleClick={({ target }) =>
+                !(target instanceof Element && target.closest("a")) && actions.edit(task.id)
+              }
+            >
               <p id={titleId} className={styles.title} dir="auto">
-                <Marked text={task.title} q={q} />
+                <RichText text={task.title} q={q} />
               </p>
               {task.description && <Description text={task.description} q={q} />}
-              <div className={styles.meta}>
-                {saving ? <Progress op={stuck} actions={actions} /> : <TimeAgo at={task.created_at} />}
-              </div>
+              {saving && (
+                <div className={styles.meta}>
+                  <Progress op={stuck} actions={actions} />
+                </div>
+              )}
             </div>
             <div className={styles.actions}>
+              <TimeAgo at={task.completed ? task.updated_at : task.created_at} className={styles.time} />
               <button type="button" aria-label={`Edit ${task.title}`} onClick={() => actions.edit(task.id)}>
                 <Pencil />
               </button>
@@ -66,7 +78,7 @@ export const TaskRow = memo(
             </div>
           </>
         )}
-        {stuck && !editing && <RowProblem op={stuck} actions={actions} />}
+        {stuck && !editor && <RowProblem op={stuck} actions={actions} />}
       </li>
     );
   },
@@ -74,7 +86,7 @@ export const TaskRow = memo(
     a.row.task === b.row.task &&
     a.row.saving === b.row.saving &&
     a.row.stuck === b.row.stuck &&
-    a.editing === b.editing &&
+    a.editor === b.editor &&
     a.q === b.q &&
     a.rowKey === b.rowKey &&
     a.actions === b.actions,
@@ -94,7 +106,7 @@ function Progress({ op, actions }: { op: Op | undefined; actions: TaskActions })
   );
 }
 
-/** Three lines of it, and the rest when asked for. */
+/** Two lines of it, and the rest when asked for. */
 function Description({ text, q }: { text: string; q: string }) {
   const [whole, setWhole] = useState(false);
   const [long, setLong] = useState(false);
@@ -106,7 +118,7 @@ function Description({ text, q }: { text: string; q: string }) {
   return (
     <>
       <p ref={paragraph} className={styles.description} data-whole={whole || undefined} dir="auto">
-        <Marked text={text} q={q} />
+        <RichText text={text} q={q} />
       </p>
       {(long || whole) && (
         <button type="button" className={styles.more} aria-expanded={whole} onClick={() => setWhole(!whole)}>

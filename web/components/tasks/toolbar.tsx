@@ -1,10 +1,12 @@
 "use client";
 /** All, open or done, with how many of each; and search. */
-import { type MouseEvent, useEffect, useRef, useState } from "react";
-import type { Counts } from "@/lib/api/tasks";
+import { type KeyboardEvent, type MouseEvent, useEffect, useRef, useState } from "react";
+import { isComposing } from "@/lib/keys";
 import { Cross, Lens } from "../icons";
+import { firstCheck, focusMain } from "./focus";
 import styles from "./toolbar.module.css";
 import { type Filters, hrefOf, type Show } from "./use-filters";
+import type { Shown } from "./use-task-lists";
 
 const SETTLE_MS = 200;
 
@@ -15,16 +17,17 @@ const SHOWS: readonly [Show, string][] = [
 ];
 
 interface ToolbarProps extends Filters {
-  counts: Counts | undefined;
+  counts: Shown | undefined;
   onShow: (show: Show) => void;
   onQuery: (q: string) => void;
 }
 
 export function Toolbar({ show, q, counts, onShow, onQuery }: ToolbarProps) {
+  const number = (count: number, more: boolean) => `${count}${more ? "+" : ""}`;
   const numbers = counts && {
-    all: counts.open + counts.completed,
-    open: counts.open,
-    done: counts.completed,
+    all: number(counts.open + counts.completed, counts.openMore || counts.completedMore),
+    open: number(counts.open, counts.openMore),
+    done: number(counts.completed, counts.completedMore),
   };
   function choose(event: MouseEvent, next: Show) {
     // A link, so that it can be opened elsewhere; followed here without a trip to the server.
@@ -84,6 +87,21 @@ function Search({ q, onQuery }: { q: string; onQuery: (q: string) => void }) {
     field.current?.focus();
   }
 
+  function onKeyDown(event: KeyboardEvent) {
+    // The browser itself would empty the field, whoever the key is meant for.
+    if (event.key === "Escape") event.preventDefault();
+    if (isComposing(event.nativeEvent)) return;
+    if (event.key === "Escape") {
+      // The first one empties the field, the next one leaves it.
+      if (typed) setTyped("");
+      else focusMain();
+    }
+    const first = event.key === "ArrowDown" && firstCheck();
+    if (!first) return;
+    event.preventDefault();
+    first.focus();
+  }
+
   return (
     <search className={styles.search}>
       <Lens />
@@ -98,7 +116,7 @@ function Search({ q, onQuery }: { q: string; onQuery: (q: string) => void }) {
         autoComplete="off"
         data-search
         onChange={(event) => setTyped(event.target.value)}
-        onKeyDown={(event) => event.key === "Escape" && setTyped("")}
+        onKeyDown={onKeyDown}
       />
       {typed && (
         <button type="button" aria-label="Clear search" onClick={empty}>

@@ -1,6 +1,6 @@
 "use client";
 /**
- * What the list shows, kept in the address so that it can be reloaded, shared and gone back to.
+ * What the list shows, kept in the URL so that it can be reloaded, shared and gone back to.
  *
  * The browser's own history is used, past Next's router: the router asks the server for a page whose query changed,
  * and without a connection leaves for an error page. An entry without its mark it leaves alone.
@@ -51,5 +51,10 @@ export function useFilters(initial: string) {
   const q = params.get("q") ?? "";
   const setShow = useCallback((next: Show) => write("pushState", hrefOf({ show: next, q })), [q]);
   const setQuery = useCallback((next: string) => write("replaceState", hrefOf({ show, q: next })), [show]);
-  return { show, q, setShow, setQuery };
+  /** Another place in the history when other tasks are shown; a search that is typed is one place. */
+  const setFilters = useCallback(
+    (next: Filters) => write(next.show === show ? "replaceState" : "pushState", hrefOf(next)),
+    [show],
+  );
+  return { show, q, setShow, setQuery, setFilters };
 }

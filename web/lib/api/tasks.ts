@@ -1,4 +1,4 @@
-/** One person's tasks at the service, typed from its own description of itself. */
+/** One person's tasks at the service, typed from its own description of itself. The only place that builds its URLs. */
 import createClient from "openapi-fetch";
 import { ApiProblem, asProblem, isAbort } from "./problem";
 import type { components, paths } from "./schema";
@@ -6,7 +6,8 @@ import type { components, paths } from "./schema";
 export type Task = components["schemas"]["Task"];
 export type TaskPage = components["schemas"]["TaskPage"];
 export type Counts = components["schemas"]["Counts"];
-export type TaskPatch = Partial<Pick<Task, "title" | "description">>;
+export type TaskInput = components["schemas"]["TaskInput"];
+export type TaskPatch = components["schemas"]["TaskPatch"];
 
 /** A task with the ETag under which the service knows this version. */
 export interface Tagged {
@@ -15,11 +16,14 @@ export interface Tagged {
 }
 
 export const PAGE = 100;
+/** The most the service gives at once. */
+export const LARGEST_PAGE = 200;
 
 interface Listing {
   completed: boolean;
-  q: string;
+  q?: string;
   cursor: string | undefined;
+  limit?: number;
 }
 
 interface Answer<T> {
@@ -67,8 +71,8 @@ export class TasksApi {
     return { user_id: this.owner, id };
   }
 
-  async list({ completed, q, cursor }: Listing, signal?: AbortSignal): Promise<TaskPage> {
-    const query = { completed, limit: PAGE, ...(q && { q }), ...(cursor && { cursor }) };
+  async list({ completed, q, cursor, limit = PAGE }: Listing, signal?: AbortSignal): Promise<TaskPage> {
+    const query = { completed, limit, ...(q && { q: q.normalize("NFC") }), ...(cursor && { cursor }) };
     return need(
       this.client.GET("/api/{user_id}/tasks", { params: { path: { user_id: this.owner }, query }, signal }),
     );
@@ -84,7 +88,7 @@ export class TasksApi {
   }
 
   /** A repeat with the same key makes no second task. */
-  async add(body: { title: string; description: string | null }, key: string): Promise<Tagged> {
+  async add(body: TaskInput, key: string): Promise<Tagged> {
     const params = { path: { user_id: this.owner }, header: { "Idempotency-Key": key } };
     return tagged(this.client.POST("/api/{user_id}/tasks", { params, body }));
   }
@@ -104,8 +108,10 @@ export class TasksApi {
     await ask(this.client.DELETE("/api/{user_id}/tasks/{id}", { params }));
   }
 
-  async clearCompleted(): Promise<void> {
-    const params = { path: { user_id: this.owner }, query: { completed: true } };
-    await ask(this.client.DELETE("/api/{user_id}/tasks", { params }));
+  /** Deletes the completed tasks that were last changed at `until` (RFC 3339) or before. Returns how many. */
+  async clearCompleted(until: string): Promise<number> {
+    const query = { completed: true, until };
+    const params = { path: { user_id: this.owner }, query };
+    return (await need(this.client.DELETE("/api/{user_id}/tasks", { params }))).deleted;
   }
 }

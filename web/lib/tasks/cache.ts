@@ -1,9 +1,13 @@
 /** The lists and counts held by TanStack Query, and how a confirmed change is written into them. */
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import type { Counts, Task, TaskPage } from "../api/tasks";
-import { matches, newestFirst } from "./view";
+import { matches, sameWords, type Words } from "./fields";
+import { lastTouchedFirst, newestFirst } from "./order";
 
-export type Change = { kind: "saved"; task: Task } | { kind: "deleted"; id: string } | { kind: "cleared" };
+export type Change =
+  | { kind: "saved"; task: Task }
+  | { kind: "deleted"; id: string }
+  | { kind: "cleared"; seen: Record<string, Words> };
 
 const idOf = (change: Exclude<Change, { kind: "cleared" }>) =>
   change.kind === "saved" ? change.task.id : change.id;
@@ -13,7 +17,19 @@ export interface Filter {
   q: string;
 }
 
-export type Pages = InfiniteData<TaskPage>;
+/** `until`: the newest `updated_at` among the tasks the service listed, before anything was written into the page. */
+export interface ListedPage extends TaskPage {
+  until: string | undefined;
+}
+
+export type Pages = InfiniteData<ListedPage>;
+
+export function listed(page: TaskPage): ListedPage {
+  return { ...page, until: [...page.items].sort(lastTouchedFirst)[0]?.updated_at };
+}
+
+/** Everything completed up to this moment was in the list, as far as it was asked for. Pages after the first are newer. */
+export const untilOf = (pages: Pages | undefined): string | undefined => pages?.pages[0]?.until;
 
 export const keys = {
   all: (owner: string) => ["tasks", owner] as const,
@@ -49,7 +65,11 @@ function inserted({ pages, pageParams }: Pages, task: Task): Pages {
 }
 
 export function patched(pages: Pages, filter: Filter, change: Change): Pages {
-  if (change.kind === "cleared") return filter.completed ? without(pages, () => true) : pages;
+  if (change.kind === "cleared") {
+    const { seen } = change;
+    const isSeen = (task: Task, words = seen[task.id]) => words !== undefined && sameWords(words, task);
+    return filter.completed ? without(pages, isSeen) : pages;
+  }
   const id = idOf(change);
   const rest = without(pages, (task) => task.id === id);
   if (change.kind === "deleted") return rest;
@@ -59,7 +79,8 @@ export function patched(pages: Pages, filter: Filter, change: Change): Pages {
 
 function recounted(counts: Counts, change: Change, before: Task | undefined, isNew: boolean): Counts {
   let { open, completed } = counts;
-  if (change.kind === "cleared") return { open, completed: 0 };
+  // How many are left only the service knows.
+  if (change.kind === "cleared") return counts;
   if (before) before.completed ? completed-- : open--;
   if (change.kind === "saved" && (before || isNew)) change.task.completed ? completed++ : open++;
   return { open: Math.max(0, open), completed: Math.max(0, completed) };
@@ -96,7 +117,13 @@ export class TaskCache {
       keys.counts(owner),
       (counts) => counts && recounted(counts, change, before, isNew),
     );
-    void client.invalidateQueries({ queryKey: overtaken ? keys.all(owner) : keys.counts(owner) });
+    const anew = overtaken || change.kind === "cleared";
+    void client.invalidateQueries({ queryKey: anew ? keys.all(owner) : keys.counts(owner) });
+  }
+
+  /** Asks for everything anew: something is different from what this page thought. */
+  refresh(): void {
+    void this.client.invalidateQueries({ queryKey: keys.all(this.owner) });
   }
 
   forget(): void {

@@ -1,23 +1,24 @@
 /** Everything one signed-in person's page works with, and every way to change a task. */
 import type { QueryClient } from "@tanstack/react-query";
 import { announce } from "../announce";
-import { authorizedFetch } from "../api/fetch";
+import { authorizedFetch, partingFetch } from "../api/fetch";
 import type { ApiProblem } from "../api/problem";
 import { type Task, TasksApi } from "../api/tasks";
 import { TokenHolder } from "../api/token";
-import { listen, tell } from "../channel";
+import { Cell } from "../cell";
+import { listen, type Message, tell } from "../channel";
 import { newId } from "../id";
-import { type Change, keys, TaskCache } from "./cache";
-import { Leftovers } from "./leftovers";
-import { type Base, baseOf, type Failure, type Op, type Words } from "./ops";
+import type { Notice } from "../notice";
+import { forgetOwned } from "../storage";
+import { type Change, TaskCache } from "./cache";
+import { type Words, wordsOf } from "./fields";
+import { type Base, baseOf, type Failure, type Op } from "./ops";
 import { Outbox } from "./outbox";
 import { Replay, Versions } from "./replay";
-
-export interface Notice {
-  text: string;
-  undo?: () => void;
-  onClose?: () => void;
-}
+import { unfinishedElsewhere } from "./roll-call";
+import { completedTasks, deletedInstead, refusalOf } from "./sentences";
+import { UndoStack } from "./undo";
+import { type Amount, amountOf, Work } from "./work";
 
 export interface DeskOptions {
   owner: string;
@@ -26,8 +27,11 @@ export interface DeskOptions {
   client: QueryClient;
   /** Shows a notice; calling what it returns takes it away. */
   notify: (notice: Notice) => () => void;
-  onSignedOut: (kind: ApiProblem["kind"]) => void;
+  /** Leaves for the sign-in page, and comes back from there. */
+  stepOut: (reason: SessionEnd) => void;
 }
+
+export type SessionEnd = "ended" | "refused";
 
 export class Desk {
   readonly owner: string;
@@ -35,72 +39,108 @@ export class Desk {
   readonly outbox: Outbox;
   readonly cache: TaskCache;
   readonly tokens: TokenHolder;
+  readonly work: Work;
+  /** Why this page is signed out although it is still open. */
+  readonly session = new Cell<SessionEnd>();
   private readonly versions = new Versions();
-  private readonly leftovers: Leftovers;
+  private readonly undos = new UndoStack();
   private readonly notices = new Map<string, () => void>();
+  /** How many tasks a notice said were deleted, by change. */
+  private readonly said = new Map<string, number>();
   /** Real id → the id the row was first shown under, so that it stays the same row on the page. */
   private readonly aliases = new Map<string, string>();
+  private readonly realIds = new Map<string, string>();
+  private closeTicked: () => void = () => {};
 
   constructor(private readonly options: DeskOptions) {
-    const { owner, apiUrl, mint, client, onSignedOut } = options;
+    const { owner, apiUrl, mint, client } = options;
     this.owner = owner;
     this.tokens = new TokenHolder({ mint, owner });
     this.api = new TasksApi(apiUrl, owner, authorizedFetch(this.tokens));
     this.cache = new TaskCache(client, owner);
-    this.leftovers = new Leftovers(owner);
+    this.work = new Work(owner);
     const replay = new Replay(this.api, this.versions, this.publish);
     const send = async (op: Op) => {
       const outcome = await replay.send(op);
-      if (outcome.state === "done" && outcome.becomes) this.aliases.set(outcome.becomes, op.id);
+      if (outcome.state === "done" && outcome.becomes) this.becomes(op.id, outcome.becomes);
+      if (outcome.state === "done" && outcome.deleted !== undefined) this.counted(op.id, outcome.deleted);
       return outcome;
     };
-    this.outbox = new Outbox({ send, save: this.leftovers.save, onRefused: this.refused, onSignedOut });
+    const { keepOps: save } = this.work;
+    this.outbox = new Outbox({ send, save, onRefused: this.refused, onSignedOut: this.signedOut });
   }
 
-  rowKey(id: string): string {
-    return this.aliases.get(id) ?? id;
-  }
+  /** The session is over. The page goes to sign in, unless that would lose what nothing but this window has. */
+  readonly signedOut = (kind: ApiProblem["kind"]): void => {
+    const reason = kind === "refused" ? "refused" : "ended";
+    if (this.atRisk) this.session.set(reason);
+    else this.options.stepOut(reason);
+  };
+
+  /** Another tab signed in. True when this one goes on as it is, with what only it has. */
+  readonly onSignedIn = (): boolean => {
+    if (!this.atRisk) return false;
+    this.session.set(undefined);
+    this.outbox.wake();
+    this.cache.refresh();
+    return true;
+  };
+
+  readonly onSignedOut = (): void => this.forget();
+
+  readonly rowKey = (id: string): string => this.aliases.get(id) ?? id;
+
+  readonly idNow = (id: string): string => this.realIds.get(id) ?? id;
 
   add(words: Words): void {
     this.outbox.push({ ...this.fresh(), kind: "add", ...words });
     announce(`Added ${words.title}`);
   }
 
-  edit(taskId: string, base: Base, { title, description }: Words): void {
-    this.outbox.push({ ...this.fresh(), kind: "edit", taskId, base, title, description });
-    announce(`Saved ${title}`);
+  edit(taskId: string, base: Base, words: Words): void {
+    this.outbox.push({ ...this.fresh(), kind: "edit", taskId, base, ...words });
+    announce(`Saved ${words.title}`);
   }
 
-  toggle({ id, title, completed }: Task): void {
-    this.endUndo("clear");
-    this.outbox.push({ ...this.fresh(), kind: "toggle", taskId: id, completed: !completed, title });
-    announce(completed ? `${title}: open again` : `${title}: done`);
+  /** Sent at once: taking it back is another tick. `onUndo` when that has happened. */
+  toggle(task: Task, onUndo: () => void): void {
+    const undoId = newId();
+    const undo = () => {
+      this.undos.forget(undoId);
+      this.closeTicked();
+      this.tick(task, task.completed);
+      announce(`${task.title} is ${task.completed ? "completed" : "open"} again`);
+      onUndo();
+    };
+    this.tick(task, !task.completed);
+    announce(task.completed ? `${task.title}: open again` : `${task.title}: done`);
+    this.undos.add(undoId, undo);
+    // One notice for all ticks, about the last one: a list is often worked through quickly.
+    this.closeTicked();
+    const what = task.completed ? "Opened again" : "Completed";
+    this.closeTicked = this.options.notify({ text: `${what}: “${task.title}”`, undo });
   }
 
   remove(task: Task, onUndo: () => void): void {
-    const op: Op = { ...this.fresh(), state: "held", kind: "delete", taskId: task.id, base: baseOf(task) };
-    this.hold(op, `Deleted “${task.title}”`, () => {
-      announce(`${task.title} is back`);
-      onUndo();
-    });
+    const { id: taskId, completed } = task;
+    const base = baseOf(task);
+    const op: Op = { ...this.fresh(), state: "held", kind: "delete", taskId, base, completed };
+    this.hold(op, `Deleted “${task.title}”`, `${task.title} is back`, onUndo);
     announce(`Deleted ${task.title}. It can be undone.`);
   }
 
-  clearCompleted(count: number, onUndo: () => void): void {
-    const what = count === 1 ? "1 completed task" : `${count} completed tasks`;
-    this.hold({ ...this.fresh(), state: "held", kind: "clear" }, `Deleted ${what}`, () => {
-      announce(`${what} back`);
-      onUndo();
-    });
-    announce(`Deleted ${what}. It can be undone.`);
+  /** `shown`: the completed tasks on the page; `until`: the newest time among those the service last listed. */
+  clearCompleted(shown: readonly Task[], count: number, until: string | undefined, onUndo: () => void): void {
+    const seen = Object.fromEntries(shown.map((task) => [task.id, wordsOf(task)]));
+    const op: Op = { ...this.fresh(), state: "held", kind: "clear", seen, until };
+    this.said.set(op.id, count);
+    this.hold(op, `Deleted ${completedTasks(count)}`, `${completedTasks(count)} back`, onUndo);
+    announce(`Deleted ${completedTasks(count)}. It can be undone.`);
   }
 
-  /** Undoes the latest deletion that still can be. */
+  /** Undoes the latest tick or deletion that still can be. */
   undoLatest(): boolean {
-    const held = this.outbox.snapshot().ops.findLast((op) => op.state === "held");
-    const undo = held && this.undos.get(held.id);
-    undo?.();
-    return Boolean(undo);
+    return this.undos.undoLatest();
   }
 
   /** Sends what is still held and waits a moment for everything to arrive. False when something has not. */
@@ -122,32 +162,83 @@ export class Desk {
     });
   }
 
+  /** What signing out would lose, in this tab and in every other place of this browser. */
+  async unfinished(): Promise<Amount> {
+    await this.settled();
+    const here = amountOf(this.work.snapshot());
+    const there = await unfinishedElsewhere(this.owner, this.work);
+    return { unsent: here.unsent + there.unsent, drafts: here.drafts + there.drafts };
+  }
+
+  /** The person is signing out: nothing of theirs stays in this browser. */
+  forget(): void {
+    this.outbox.clear();
+    this.work.clear();
+    this.cache.forget();
+    forgetOwned(this.owner);
+  }
+
+  /** True when closing this window would lose something that was typed or done here. */
+  get atRisk(): boolean {
+    const work = this.work.snapshot();
+    const { unsent, drafts } = amountOf(work);
+    return !work.safe && unsent + drafts > 0;
+  }
+
   /** Begins to listen and to send; what it returns ends that. */
   start(): () => void {
     const over = new AbortController();
     const { signal } = over;
-    this.leftovers.hold(signal);
-    void this.leftovers.take().then((ops) => !signal.aborted && ops.length > 0 && this.outbox.adopt(ops));
-    const quiet = listen((message) => {
-      if (message.kind === "change" && message.owner === this.owner) void this.cache.apply(message.change);
-    });
+    this.work.hold(signal);
+    void this.work.takeOver((ops) => !signal.aborted && ops.length > 0 && this.outbox.adopt(ops));
+    const quiet = listen(this.hear);
     window.addEventListener("online", () => this.outbox.wake(), { signal });
     window.addEventListener("pagehide", () => this.lastWord(), { signal });
+    window.addEventListener("beforeunload", (event) => this.atRisk && event.preventDefault(), { signal });
     return () => {
       over.abort();
       quiet();
     };
   }
 
-  private readonly undos = new Map<string, () => void>();
+  private readonly hear = (message: Message): void => {
+    if (!("owner" in message) || message.owner !== this.owner) return;
+    if (message.kind === "change") void this.cache.apply(message.change);
+    if (message.kind === "roll-call") {
+      const { owner, work } = this;
+      void this.settled(1_500).then(() =>
+        tell({ kind: "present", owner, page: work.page, amount: amountOf(work.snapshot()) }),
+      );
+    }
+  };
 
   private fresh() {
     return { id: newId(), at: new Date().toISOString(), state: "queued" as const, attempts: 0 };
   }
 
-  private hold(op: Op, text: string, onUndo: () => void): void {
+  private tick({ id, title }: Task, completed: boolean): void {
+    this.outbox.push({ ...this.fresh(), kind: "toggle", taskId: this.idNow(id), completed, title });
+  }
+
+  private becomes(from: string, to: string): void {
+    this.aliases.set(to, from);
+    this.realIds.set(from, to);
+    this.work.renamed(from, to);
+  }
+
+  /** The notice said a number before anything was sent; when the service deleted another, that is said too. */
+  private counted(id: string, deleted: number): void {
+    const said = this.said.get(id);
+    this.said.delete(id);
+    if (said === undefined || said === deleted) return;
+    const text = deletedInstead(said, deleted);
+    this.options.notify({ text });
+    announce(text);
+  }
+
+  private hold(op: Op, text: string, undone: string, onUndo: () => void): void {
     const forget = () => {
-      this.undos.delete(op.id);
+      this.undos.forget(op.id);
       this.notices.delete(op.id);
     };
     const undo = () => {
@@ -155,10 +246,13 @@ export class Desk {
       if (!this.outbox.withdraw(op.id)) return;
       forget();
       close?.();
+      announce(undone);
       onUndo();
     };
-    this.undos.set(op.id, undo);
+    this.undos.add(op.id, undo);
     this.outbox.push(op);
+    // One thing to undo on the page at a time, the latest; `u` goes on to what was before.
+    this.closeTicked();
     const onClose = () => {
       forget();
       this.outbox.release(op.id);
@@ -166,12 +260,11 @@ export class Desk {
     this.notices.set(op.id, this.options.notify({ text, undo, onClose }));
   }
 
-  private endUndo(kind?: Op["kind"]): void {
+  private endUndo(): void {
     for (const op of this.outbox.snapshot().ops) {
-      if (op.state === "held" && (!kind || op.kind === kind)) {
-        this.notices.get(op.id)?.();
-        this.outbox.release(op.id);
-      }
+      if (op.state !== "held") continue;
+      this.notices.get(op.id)?.();
+      this.outbox.release(op.id);
     }
   }
 
@@ -179,14 +272,12 @@ export class Desk {
   private lastWord(): void {
     const token = this.tokens.peek();
     if (!token) return;
-    const { owner, options } = this;
+    const api = new TasksApi(this.options.apiUrl, this.owner, partingFetch(token));
     for (const op of this.outbox.snapshot().ops) {
-      if (op.state !== "held" || (op.kind !== "delete" && op.kind !== "clear")) continue;
-      const path = op.kind === "clear" ? "?completed=true" : `/${encodeURIComponent(op.taskId)}`;
-      const etag = op.kind === "delete" ? this.versions.of(op.taskId, op.base) : undefined;
-      const headers = { Authorization: `Bearer ${token}`, ...(etag && { "If-Match": etag }) };
-      const url = `${options.apiUrl}/api/${encodeURIComponent(owner)}/tasks${path}`;
-      void fetch(url, { method: "DELETE", keepalive: true, headers, credentials: "omit" }).catch(() => {});
+      if (op.state !== "held") continue;
+      // What does not arrive, or is refused, is looked at properly by the next page.
+      if (op.kind === "clear" && op.until) api.clearCompleted(op.until).catch(() => {});
+      if (op.kind === "delete") api.remove(op.taskId, this.versions.of(op.taskId, op.base)).catch(() => {});
     }
   }
 
@@ -196,18 +287,10 @@ export class Desk {
   };
 
   private readonly refused = (op: Op, failure: Failure): void => {
-    const what =
-      op.kind === "toggle"
-        ? `“${op.title}”`
-        : op.kind === "delete"
-          ? `“${op.base.title}”`
-          : "Completed tasks";
-    const stays =
-      op.kind === "toggle" ? "is as it was" : op.kind === "delete" ? "was not deleted" : "were not deleted";
-    const text = failure.kind === "gone" ? failure.message : `${failure.message} ${what} ${stays}.`;
+    const text = refusalOf(op, failure);
     this.options.notify({ text });
     announce(text);
     if (failure.theirs) void this.cache.apply({ kind: "saved", task: failure.theirs });
-    else void this.options.client.invalidateQueries({ queryKey: keys.all(this.owner) });
+    else this.cache.refresh();
   };
 }

@@ -1,17 +1,10 @@
 /** The changes a person makes, as things that wait their turn to be sent. */
 import type { FieldProblem, ProblemKind } from "../api/problem";
 import type { Task } from "../api/tasks";
-
-/** What an edit can touch, and what it was like when the person began. */
-export interface Words {
-  title: string;
-  description: string | null;
-}
+import { type Words, wordsOf } from "./fields";
 
 /** The words a change starts from, and when the task was last touched then. */
-export interface Base extends Words {
-  updatedAt: string;
-}
+export type Base = Words & { updatedAt: string };
 
 export interface Failure {
   kind: ProblemKind;
@@ -35,19 +28,18 @@ interface Common {
 export type AddOp = Common & { kind: "add" } & Words;
 export type EditOp = Common & { kind: "edit"; taskId: string; base: Base } & Words;
 export type ToggleOp = Common & { kind: "toggle"; taskId: string; completed: boolean; title: string };
-export type DeleteOp = Common & { kind: "delete"; taskId: string; base: Base };
-export type ClearOp = Common & { kind: "clear" };
+/** `completed`: as the person saw it. A task that was opened again elsewhere is not deleted. */
+export type DeleteOp = Common & { kind: "delete"; taskId: string; base: Base; completed: boolean };
+/** `seen`: the completed tasks that were on the page, by id; `until`: the newest of those the service listed. */
+export type ClearOp = Common & { kind: "clear"; seen: Record<string, Words>; until: string | undefined };
 export type Op = AddOp | EditOp | ToggleOp | DeleteOp | ClearOp;
 
 export const taskOf = (op: Op): string | undefined =>
   op.kind === "add" ? op.id : op.kind === "clear" ? undefined : op.taskId;
 
-export function baseOf({ title, description, updated_at }: Task): Base {
-  return { title, description, updatedAt: updated_at };
+export function baseOf(task: Task): Base {
+  return { ...wordsOf(task), updatedAt: task.updated_at };
 }
-
-export const sameWords = (a: Words, b: Words): boolean =>
-  a.title === b.title && (a.description ?? "") === (b.description ?? "");
 
 /**
  * Joins a new change to one that has not been sent, so that ten clicks offline are one request. An `add` that was
@@ -64,7 +56,7 @@ export function withOp(ops: readonly Op[], op: Op): Op[] {
 function join(last: Op, op: Op): Op | undefined {
   if (op.kind === "toggle" && last.kind === "toggle") return { ...last, completed: op.completed };
   if (op.kind !== "edit") return undefined;
-  const words = { title: op.title, description: op.description };
+  const words = wordsOf(op);
   if (last.kind === "edit") return { ...last, ...words };
   if (last.kind === "add" && last.attempts === 0) return { ...last, ...words };
   return undefined;

@@ -3,7 +3,8 @@ import type { ApiProblem } from "../api/problem";
 import { type Failure, nextReady, type Op, renamed, taskOf, withOp } from "./ops";
 
 export type Outcome =
-  | { state: "done"; becomes?: string }
+  /** `becomes`: the id of the new task; `deleted`: how many tasks a clearing took. */
+  | { state: "done"; becomes?: string; deleted?: number }
   | { state: "later"; problem: ApiProblem }
   | { state: "failed"; failure: Failure };
 
@@ -57,7 +58,8 @@ export class Outbox {
   /** Changes a page left behind when it was closed. What could still have been undone then, no longer can. */
   adopt(ops: readonly Op[]): void {
     const waiting = ops.map((op): Op => (op.state === "failed" ? op : { ...op, state: "queued" }));
-    this.set({ ops: [...waiting, ...this.state.ops] });
+    const all = [...waiting, ...this.state.ops];
+    this.set({ ops: all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)) });
     void this.drain();
   }
 

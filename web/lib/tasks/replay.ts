@@ -2,7 +2,9 @@
 import { ApiProblem, asProblem } from "../api/problem";
 import type { Tagged, Task, TasksApi } from "../api/tasks";
 import type { Change } from "./cache";
-import { type Base, type DeleteOp, type EditOp, type Failure, type Op, sameWords, type Words } from "./ops";
+import { clearSeen } from "./clearing";
+import { patchOf, sameWords, type Words, wordsOf } from "./fields";
+import type { Base, DeleteOp, EditOp, Failure, Op } from "./ops";
 import type { Outcome } from "./outbox";
 
 const MOST_TRIES = 3;
@@ -47,7 +49,7 @@ export class Replay {
 
   readonly send = async (op: Op): Promise<Outcome> => {
     try {
-      return { state: "done", becomes: await this.perform(op) };
+      return { state: "done", ...(await this.perform(op)) };
     } catch (error) {
       if (error instanceof Conflict) {
         return { state: "failed", failure: failureOf(new ApiProblem("changed"), error.theirs) };
@@ -59,26 +61,27 @@ export class Replay {
     }
   };
 
-  private async perform(op: Op): Promise<string | undefined> {
+  private async perform(op: Op): Promise<{ becomes?: string; deleted?: number }> {
     switch (op.kind) {
       case "add": {
-        const added = await this.api.add({ title: op.title, description: op.description }, op.id);
+        const added = await this.api.add(wordsOf(op), op.id);
         await this.confirm(added);
-        return added.task.id;
+        return { becomes: added.task.id };
       }
       case "toggle":
         await this.confirm(await this.api.setCompleted(op.taskId, op.completed));
-        return undefined;
+        return {};
       case "edit":
         await this.edit(op);
-        return undefined;
+        return {};
       case "delete":
         await this.remove(op);
-        return undefined;
-      case "clear":
-        await this.api.clearCompleted();
-        await this.publish({ kind: "cleared" });
-        return undefined;
+        return {};
+      case "clear": {
+        const deleted = await clearSeen(this.api, op);
+        await this.publish({ kind: "cleared", seen: op.seen });
+        return { deleted };
+      }
     }
   }
 
@@ -99,18 +102,18 @@ export class Replay {
     await this.publish({ kind: "saved", task: result.task });
   }
 
-  /** The ETag of the newest version, if it still has these very words. Raises `Conflict` with the task if not. */
-  private async newestLike(id: string, base: Words): Promise<string | null> {
+  /** The ETag of the newest version, if it is still as the person saw it. Raises `Conflict` with the task if not. */
+  private async newest(id: string, asSeen: (task: Task) => boolean): Promise<string | null> {
     const current = await this.api.get(id);
     await this.confirm(current);
-    if (!sameWords(current.task, base)) throw new Conflict(current.task);
+    if (!asSeen(current.task)) throw new Conflict(current.task);
     return current.etag;
   }
 
-  /** Only words count: that somebody ticked the task meanwhile is no conflict, just a newer version to name. */
   private async underMatch(
     id: string,
     base: Base,
+    asSeen: (task: Task) => boolean,
     act: (etag: string | null) => Promise<void>,
   ): Promise<void> {
     let etag: string | null = this.versions.of(id, base);
@@ -119,33 +122,32 @@ export class Replay {
         return await act(etag);
       } catch (error) {
         if (!(error instanceof ApiProblem) || error.kind !== "changed") throw error;
-        etag = await this.newestLike(id, base);
+        etag = await this.newest(id, asSeen);
       }
     }
     throw new ApiProblem("busy");
   }
 
-  private async edit({ taskId, base, title, description }: EditOp): Promise<void> {
-    const words = { title, description };
-    const patch = {
-      ...(title !== base.title && { title }),
-      ...((description ?? "") !== (base.description ?? "") && { description }),
-    };
+  private async edit(op: EditOp): Promise<void> {
+    const { taskId, base } = op;
     try {
+      // Only words count: that somebody ticked the task meanwhile is no conflict, just a newer version to name.
       await this.underMatch(
         taskId,
         base,
-        async (etag) => await this.confirm(await this.api.edit(taskId, patch, etag)),
+        (task) => sameWords(task, base),
+        async (etag) => await this.confirm(await this.api.edit(taskId, patchOf(op, base), etag)),
       );
     } catch (error) {
       // An earlier attempt arrived and its answer was lost: what is there now is what was wanted.
-      if (error instanceof Conflict && sameWords(error.theirs, words)) return;
+      if (error instanceof Conflict && sameWords(error.theirs, op)) return;
       throw error;
     }
   }
 
-  private async remove({ taskId, base }: DeleteOp): Promise<void> {
-    await this.underMatch(taskId, base, (etag) => this.api.remove(taskId, etag));
+  private async remove({ taskId, base, completed }: DeleteOp): Promise<void> {
+    const asSeen = (task: Task) => sameWords(task, base) && task.completed === completed;
+    await this.underMatch(taskId, base, asSeen, (etag) => this.api.remove(taskId, etag));
     await this.publish({ kind: "deleted", id: taskId });
   }
 }

@@ -1,6 +1,8 @@
 /** What a person sees: the service's lists with their own unsent changes laid over them. Pure. */
 import type { Counts, Task } from "../api/tasks";
+import { matches, wordsOf } from "./fields";
 import { type Op, taskOf } from "./ops";
+import { lastTouchedFirst, newestFirst } from "./order";
 
 export interface Row {
   task: Task;
@@ -15,31 +17,38 @@ export interface Lists {
   done: readonly Task[];
 }
 
+export type Place = "open" | "done";
+
+/** A row whose editor is open: it stays in its place, whatever happens to its task meanwhile. */
+export interface Pinned {
+  /** As it was when the editor opened. */
+  row: Row;
+  place: Place;
+}
+
 export interface Rows {
   open: Row[];
   done: Row[];
+  /** How many tasks that is, without rows that only their editor keeps. */
+  counts: Counts;
 }
 
-export function matches(task: Pick<Task, "title" | "description">, q: string): boolean {
-  const needle = q.toLowerCase();
-  return `${task.title}\n${task.description ?? ""}`.toLowerCase().includes(needle);
-}
-
-/** Newest first, as the service lists: ids are UUIDv7, whose order is the order of creation. */
-export function newestFirst(a: Task, b: Task): number {
-  return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
+interface View {
+  q?: string;
+  pinned?: readonly Pinned[];
+  /** The id a task goes by now; that of a new task changes when it is saved. */
+  idNow?: (id: string) => string;
 }
 
 function draftOf(op: Extract<Op, { kind: "add" }>): Task {
-  const { id, title, description, at } = op;
-  return { id, title, description, completed: false, created_at: at, updated_at: at };
+  return { id: op.id, ...wordsOf(op), completed: false, created_at: op.at, updated_at: op.at };
 }
 
 function changed(row: Row, op: Op): Row | undefined {
   const stuck = op.state === "failed" || op.attempts > 0 ? op : row.stuck;
   switch (op.kind) {
     case "edit":
-      return { task: { ...row.task, title: op.title, description: op.description }, saving: true, stuck };
+      return { task: { ...row.task, ...wordsOf(op) }, saving: true, stuck };
     case "toggle":
       return { ...row, task: { ...row.task, completed: op.completed } };
     case "delete":
@@ -49,36 +58,69 @@ function changed(row: Row, op: Op): Row | undefined {
   }
 }
 
-export function rowsOf({ open, done }: Lists, ops: readonly Op[], q = ""): Rows {
+/** A task that is gone, or not on this page: its new words need a place all the same. */
+function homeless(op: Extract<Op, { kind: "edit" }>): Task {
+  const { updatedAt } = op.base;
+  return { id: op.taskId, ...wordsOf(op), completed: false, created_at: updatedAt, updated_at: updatedAt };
+}
+
+export function rowsOf({ open, done }: Lists, ops: readonly Op[], view: View = {}): Rows {
+  const { q = "", pinned = [], idNow = (id) => id } = view;
   const rows = new Map<string, Row>();
   for (const task of [...open, ...done]) rows.set(task.id, { task, saving: false, stuck: undefined });
-  const added: Row[] = [];
-  for (const op of ops) {
+  const added = new Set<string>();
+  const ticked = new Map<string, number>();
+  for (const [order, op] of ops.entries()) {
     if (op.kind === "clear") {
-      for (const [id, row] of rows) if (row.task.completed) rows.delete(id);
+      for (const [id, { task }] of rows) if (task.completed && id in op.seen) rows.delete(id);
       continue;
     }
     const id = taskOf(op) ?? "";
     if (op.kind === "add") {
       // Shown although a search would not find it: it was just typed here.
-      const row = { task: draftOf(op), saving: true, stuck: op.attempts > 0 ? op : undefined };
-      rows.set(id, row);
-      added.unshift(row);
+      rows.set(id, { task: draftOf(op), saving: true, stuck: op.attempts > 0 ? op : undefined });
+      added.add(id);
       continue;
     }
+    if (op.kind === "edit" && op.state === "failed" && !rows.has(id))
+      rows.set(id, { task: homeless(op), saving: true, stuck: op });
     const row = rows.get(id);
     if (!row) continue;
     const next = changed(row, op);
-    const place = added.indexOf(row);
-    if (place >= 0) added.splice(place, 1, ...(next ? [next] : []));
     if (next) rows.set(id, next);
     else rows.delete(id);
+    if (op.kind === "toggle") ticked.set(id, order);
   }
-  const settled = [...rows.values()]
-    .filter((row) => !added.includes(row) && (row.saving || matches(row.task, q)))
-    .sort((a, b) => newestFirst(a.task, b.task));
-  const all = [...added, ...settled];
-  return { open: all.filter(({ task }) => !task.completed), done: all.filter(({ task }) => task.completed) };
+  const place = (row: Row): number => {
+    const { id, completed } = row.task;
+    // Not confirmed yet: on top, the latest first, since this browser's clock says nothing about the service's.
+    if (completed) return ticked.get(id) ?? -1;
+    return added.has(id) ? [...added].indexOf(id) : -1;
+  };
+  const inOrder = (a: Row, b: Row) =>
+    place(b) - place(a) || (a.task.completed ? lastTouchedFirst : newestFirst)(a.task, b.task);
+  const found = [...rows.values()].filter((row) => row.saving || matches(row.task, q));
+  const counts = {
+    open: found.filter(({ task }) => !task.completed).length,
+    completed: found.filter(({ task }) => task.completed).length,
+  };
+  const kept = pinned.map(({ row, place: where }) => {
+    const current = rows.get(idNow(row.task.id));
+    return { where, was: row.task, row: current ?? row };
+  });
+  const isKept = (row: Row) => kept.some((each) => each.row === row);
+  const listOf = (where: Place): Row[] => {
+    const list = found
+      .filter((row) => row.task.completed === (where === "done") && !isKept(row))
+      .sort(inOrder);
+    for (const each of kept.filter((one) => one.where === where)) {
+      const compare = where === "done" ? lastTouchedFirst : newestFirst;
+      const at = list.findIndex((row) => place(row) < 0 && compare(each.was, row.task) < 0);
+      list.splice(at < 0 ? list.length : at, 0, each.row);
+    }
+    return list;
+  };
+  return { open: listOf("open"), done: listOf("done"), counts };
 }
 
 /** The service's counts with the unsent changes added. `known` finds a task in what has been loaded. */

@@ -1,5 +1,7 @@
 import type { Metadata } from "next";
+import { headers } from "next/headers";
 import { TaskPage } from "@/components/tasks/task-page";
+import { EARLY } from "@/lib/early";
 import { personOrSignIn } from "@/lib/server/person";
 
 export const metadata: Metadata = { title: "Tasks" };
@@ -10,5 +12,16 @@ export default async function Tasks({ searchParams }: PageProps<"/tasks">) {
     if (typeof value === "string") query.set(name, value);
   const search = query.size > 0 ? `?${query}` : "";
   const person = await personOrSignIn(`/tasks${search}`);
-  return person && <TaskPage search={search} />;
+  if (!person) return null;
+  const nonce = (await headers()).get("x-nonce") ?? undefined;
+  return (
+    <>
+      {/* biome-ignore lint/security/noDangerouslySetInnerHtml: a constant of ours, and the nonce is this answer's own */}
+      <script nonce={nonce} dangerouslySetInnerHTML={{ __html: EARLY }} suppressHydrationWarning />
+      <noscript>
+        <p className="card notice">Taskward needs JavaScript to show and keep your tasks.</p>
+      </noscript>
+      <TaskPage search={search} />
+    </>
+  );
 }

@@ -1,0 +1,235 @@
+/** Words and tasks that a page could lose, and does not. */
+import type { Page } from "@playwright/test";
+import {
+  add,
+  apiUrl,
+  change,
+  composer,
+  expect,
+  row,
+  settled,
+  signUp,
+  stored,
+  storedTitles,
+  test,
+  tokenOf,
+  webUrl,
+} from "./support";
+
+const API = /\/api\/[^/]+\/tasks/;
+
+/** What another device does; the page hears of it when it next asks. */
+async function removeElsewhere(page: Page, title: string): Promise<void> {
+  const task = (await stored(page)).find((candidate) => candidate.title === title);
+  const headers = { Authorization: `Bearer ${await tokenOf(page)}` };
+  expect((await page.request.delete(`${apiUrl()}/api/me/tasks/${task?.id}`, { headers })).ok()).toBe(true);
+}
+
+test.beforeEach(async ({ page }) => {
+  await signUp(page);
+});
+
+for (const what of ["deleted", "ticked"] as const) {
+  test(`a task that is ${what} in another tab while it is edited stays under the fingers`, async ({
+    page,
+    context,
+  }) => {
+    await add(page, "Below", "Edited", "Above");
+    await page.getByRole("link", { name: "Open 3" }).click();
+    const other = await context.newPage();
+    await other.goto(`${webUrl()}/tasks`);
+    await page.bringToFront();
+    await page.getByRole("button", { name: "Edit Edited" }).click();
+    await page.keyboard.type(", first half");
+    if (what === "ticked") await other.getByRole("checkbox", { name: "Edited" }).check();
+    else {
+      await other.getByRole("button", { name: "Delete Edited" }).click();
+      await other.getByLabel("Notices").getByRole("button", { name: "Dismiss" }).click();
+    }
+    await expect(page.getByRole("link", { name: "Open 2" })).toBeVisible();
+    await page.keyboard.type(" x second");
+    await expect(page.getByRole("textbox", { name: "Title" })).toHaveValue("Edited, first half x second");
+    await expect(page.getByRole("textbox", { name: "Title" })).toBeFocused();
+    await page.keyboard.press("Enter");
+    if (what === "deleted") {
+      await expect(page.getByText("That task no longer exists.")).toBeVisible();
+      await page.getByRole("button", { name: "Keep as a new task" }).click();
+    }
+    await settled(page);
+    const all = await stored(page);
+    expect(all.map(({ title }) => title).sort()).toEqual(["Above", "Below", "Edited, first half x second"]);
+    expect(all.filter(({ completed }) => completed)).toHaveLength(what === "ticked" ? 1 : 0);
+  });
+}
+
+test("clearing takes the tasks that were shown as completed, and says how many that were", async ({
+  page,
+}) => {
+  await add(page, "Rewritten", "Shown open", "Own tick", "Done");
+  await change(page, "Done", { completed: true });
+  await change(page, "Rewritten", { completed: true });
+  await page.reload();
+  await expect(page.getByRole("link", { name: "Done 2" })).toBeVisible();
+  await change(page, "Shown open", { completed: true });
+  await change(page, "Rewritten", { title: "Rewritten, keep me" });
+  // The page ticked this one after the other device did: it is newer than what must stay.
+  await page.evaluate(() => document.querySelector<HTMLElement>("[aria-labelledby]")?.focus());
+  await row(page, "Own tick").getByRole("checkbox").click();
+  await settled(page);
+  await page.getByRole("button", { name: "Clear completed" }).click();
+  await page.getByLabel("Notices").getByRole("button", { name: "Dismiss" }).first().click();
+  await expect(page.getByLabel("Notices").getByText(/2 tasks were deleted|Deleted 2/)).toBeVisible();
+  await expect.poll(() => storedTitles(page)).toEqual(["Shown open", "Rewritten, keep me"]);
+});
+
+test("a deletion does not take a task that was opened again elsewhere", async ({ page }) => {
+  await add(page, "Not done after all");
+  await page.getByRole("checkbox").first().click();
+  await settled(page);
+  await change(page, "Not done after all", { completed: false });
+  await page.getByRole("button", { name: "Delete Not done" }).click();
+  await page.getByLabel("Notices").getByRole("button", { name: "Dismiss" }).first().click();
+  await expect(page.getByLabel("Notices").getByText("was not deleted")).toBeVisible();
+  expect(await storedTitles(page)).toEqual(["Not done after all"]);
+});
+
+test("Enter before the script runs is kept and sent", async ({ page }) => {
+  let release: () => void = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(/_next\/static\/.*\.js/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(`${webUrl()}/tasks`, { waitUntil: "commit" });
+  for (const title of ["Early bird", "Second worm"]) {
+    await composer(page).fill(title);
+    await composer(page).press("Enter");
+    await expect(composer(page)).toHaveValue("");
+  }
+  await composer(page).fill("half typed");
+  await expect(page).toHaveURL(`${webUrl()}/tasks`);
+  release();
+  await expect(row(page, "Early bird")).toBeVisible();
+  await settled(page);
+  expect((await storedTitles(page)).sort()).toEqual(["Early bird", "Second worm"]);
+  await expect(composer(page)).toHaveValue("half typed");
+});
+
+test("signing out asks about what other tabs have not sent, and about half-typed words", async ({
+  page,
+  context,
+}) => {
+  await add(page, "Sent");
+  await page.route(API, (route) => route.abort("connectionrefused"));
+  await composer(page).fill("Unsent in the first tab");
+  await composer(page).press("Enter");
+  await expect(row(page, "Unsent in the first tab")).toContainText("Not saved yet");
+  await composer(page).fill("half a thought");
+  const other = await context.newPage();
+  await other.goto(`${webUrl()}/tasks`);
+  await expect(row(other, "Sent")).toBeVisible();
+  await other.getByRole("button", { name: /^Menu of/ }).click();
+  await other.getByRole("menuitem", { name: "Sign out" }).click();
+  const dialog = other.getByRole("alertdialog");
+  await expect(dialog).toContainText("One change hasn't reached Taskward yet. One text is not finished.");
+  await dialog.getByRole("button", { name: "Stay signed in" }).click();
+  await page.unroute(API);
+  await settled(page);
+  await expect(composer(page)).toHaveValue("half a thought");
+  expect(await storedTitles(page)).toEqual(["Unsent in the first tab", "Sent"]);
+});
+
+for (const storage of ["full", "denied"] as const) {
+  test(`storage ${storage}: the page says that words are only in this window, and asks before it closes`, async ({
+    page,
+    context,
+  }) => {
+    await context.addInitScript((kind) => {
+      if (kind === "full") {
+        Storage.prototype.setItem = () => {
+          throw new DOMException("full", "QuotaExceededError");
+        };
+      } else {
+        Object.defineProperty(window, "localStorage", {
+          get: () => {
+            throw new DOMException("denied", "SecurityError");
+          },
+        });
+      }
+    }, storage);
+    await page.reload();
+    await expect(page.getByRole("heading", { name: "A clear page" })).toBeVisible();
+    await page.route(API, (route) => route.abort("connectionrefused"));
+    await composer(page).fill("Nowhere else");
+    await composer(page).press("Enter");
+    await expect(page.getByTestId("connection")).toContainText(
+      "1 change is only in this window – don't close it.",
+    );
+    const asked = page.waitForEvent("dialog");
+    void page.close({ runBeforeUnload: true });
+    const dialog = await asked;
+    expect(dialog.type()).toBe("beforeunload");
+    await dialog.dismiss();
+    await page.unroute(API);
+    await settled(page);
+    expect(await storedTitles(page)).toEqual(["Nowhere else"]);
+  });
+}
+
+test("the number and the rows agree when another device adds and this one ticks", async ({ page }) => {
+  await add(page, "One", "Two");
+  const headers = { Authorization: `Bearer ${await tokenOf(page)}` };
+  await page.request.post(`${apiUrl()}/api/me/tasks`, { headers, data: { title: "From the phone" } });
+  await page.getByRole("checkbox", { name: "One" }).click();
+  await expect(row(page, "From the phone")).toBeVisible();
+  await expect(page.getByRole("link", { name: "All 3" })).toBeVisible();
+});
+
+test("a new task is shown although a search or a filter would hide it, and that is said", async ({
+  page,
+}) => {
+  await add(page, "Apples");
+  await page.getByRole("searchbox").fill("apple");
+  await expect(page).toHaveURL(/q=apple/);
+  await expect(page.getByRole("link", { name: "All 1" })).toBeVisible();
+  await composer(page).fill("Pears");
+  await composer(page).press("Enter");
+  await settled(page);
+  await expect(row(page, "Pears")).toBeVisible();
+  await expect(page.getByRole("searchbox")).toHaveValue("");
+  await expect(page.locator("body > [role=status]")).toHaveText("Added Pears. The search was cleared.");
+  await page.getByRole("link", { name: "Done" }).click();
+  await composer(page).fill("Plums");
+  await composer(page).press("Enter");
+  await settled(page);
+  await expect(row(page, "Plums")).toBeVisible();
+  await expect(page.locator("body > [role=status]")).toHaveText("Added Plums. All tasks are shown.");
+});
+
+test("an unfinished edit of a task that is not on the page opens all the same, and two tabs keep two drafts", async ({
+  page,
+  context,
+}) => {
+  await add(page, "Vanishing", "Other");
+  const second = await context.newPage();
+  await second.goto(`${webUrl()}/tasks`);
+  await composer(second).fill("draft of the second tab");
+  await page.bringToFront();
+  await composer(page).fill("draft of the first tab");
+  await page.getByRole("button", { name: "Edit Vanishing" }).click();
+  await page.getByRole("textbox", { name: "Title" }).fill("Vanishing, rewritten");
+  await removeElsewhere(page, "Vanishing");
+  await page.reload();
+  await expect(composer(page)).toHaveValue("draft of the first tab");
+  await expect(page.getByRole("textbox", { name: "Title" })).toHaveValue("Vanishing, rewritten");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Keep as a new task" }).click();
+  await settled(page);
+  expect((await storedTitles(page)).sort()).toEqual(["Other", "Vanishing, rewritten"]);
+  await second.close();
+  await page.reload();
+  await expect(composer(page)).toHaveValue(/draft of the (first|second) tab/);
+  await expect(page.getByText(/Not added yet: “draft of the (first|second) tab”/)).toBeVisible();
+});
