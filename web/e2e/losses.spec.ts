@@ -70,12 +70,17 @@ test("clearing takes the tasks that were shown as completed, and says how many t
   await change(page, "Rewritten", { completed: true });
   await page.reload();
   await expect(page.getByRole("link", { name: "Done 2" })).toBeVisible();
+  // This page hears of nothing more, as one on a train would; only what it asks for to clear gets through.
+  await page.route(API, (route) => {
+    const request = route.request();
+    const forClearing = request.method() !== "GET" || request.url().includes("limit=200");
+    return forClearing ? route.continue() : route.abort("connectionrefused");
+  });
   await change(page, "Shown open", { completed: true });
   await change(page, "Rewritten", { title: "Rewritten, keep me" });
   // The page ticked this one after the other device did: it is newer than what must stay.
-  await page.evaluate(() => document.querySelector<HTMLElement>("[aria-labelledby]")?.focus());
   await row(page, "Own tick").getByRole("checkbox").click();
-  await settled(page);
+  await expect.poll(async () => (await stored(page)).filter(({ completed }) => completed)).toHaveLength(4);
   await page.getByRole("button", { name: "Clear completed" }).click();
   await page.getByLabel("Notices").getByRole("button", { name: "Dismiss" }).first().click();
   await expect(page.getByLabel("Notices").getByText(/2 tasks were deleted|Deleted 2/)).toBeVisible();
