@@ -1,12 +1,17 @@
 "use client";
 /** Who one is here, how the page looks and behaves, and the way out. */
+import { useQueryClient } from "@tanstack/react-query";
 import { setShortcuts, setTheme, useShortcutsOn, useTheme } from "@/lib/preferences";
 import type { Theme } from "@/lib/theme";
 import { FocusKeeper } from "../focus-keeper";
 import { SignOutDialog, useSignOut } from "../sign-out";
 import { Switch } from "../switch";
 import styles from "./account.module.css";
+import { ChangePassword } from "./change-password";
 import { DeleteAccount } from "./delete-account";
+import { SESSIONS, Sessions } from "./sessions";
+import { Transfer } from "./transfer";
+import { You } from "./you";
 
 const THEMES: readonly [Theme, string][] = [
   ["system", "System"],
@@ -15,13 +20,15 @@ const THEMES: readonly [Theme, string][] = [
 ];
 
 interface AccountProps {
-  person: { name: string; email: string; since: string };
+  person: { name: string; email: string; emailVerified: boolean; since: string };
   hasPassword: boolean;
+  /** Whether mail can be sent. */
+  mail: boolean;
+  apiUrl: string;
 }
 
-const day = new Intl.DateTimeFormat("en", { dateStyle: "long", timeZone: "UTC" });
-
-export function Account({ person, hasPassword }: AccountProps) {
+export function Account({ person, hasPassword, mail, apiUrl }: AccountProps) {
+  const client = useQueryClient();
   const theme = useTheme();
   const shortcuts = useShortcutsOn();
   const signOut = useSignOut();
@@ -31,17 +38,31 @@ export function Account({ person, hasPassword }: AccountProps) {
       <h1>Account</h1>
       <section className={`card ${styles.section}`} aria-labelledby="you">
         <h2 id="you">You</h2>
-        <dl className={styles.facts}>
-          <dt>Name</dt>
-          <dd dir="auto">{person.name}</dd>
-          <dt>E-mail</dt>
-          <dd>{person.email}</dd>
-          <dt>Here since</dt>
-          <dd>{day.format(new Date(person.since))}</dd>
-        </dl>
+        <You person={person} mail={mail} />
         <button type="button" className="button" onClick={() => void signOut.begin()}>
           Sign out
         </button>
+      </section>
+      {hasPassword && (
+        <section className={`card ${styles.section}`} aria-labelledby="password">
+          <h2 id="password">Password</h2>
+          <ChangePassword
+            email={person.email}
+            onChanged={() => void client.invalidateQueries({ queryKey: SESSIONS })}
+          />
+        </section>
+      )}
+      <section className={`card ${styles.section}`} aria-labelledby="sessions">
+        <h2 id="sessions">Where you're signed in</h2>
+        <Sessions />
+      </section>
+      <section className={`card ${styles.section}`} aria-labelledby="data">
+        <h2 id="data">Your data</h2>
+        <p className="muted">
+          All your tasks as a file. A file from here, or a table with a column “title”, can be imported; the
+          same file twice adds nothing.
+        </p>
+        <Transfer apiUrl={apiUrl} />
       </section>
       <section className={`card ${styles.section}`} aria-labelledby="page">
         <h2 id="page">This browser</h2>

@@ -51,10 +51,16 @@ export function useAttempt(explain: (refusal: Refusal) => string) {
     return false;
   }
 
+  /** For forms that stay after they worked. */
+  function done(): void {
+    running.current = false;
+    setBusy(false);
+  }
+
   const text =
     trouble &&
     (trouble.until ? (seconds > 0 ? `${trouble.text} Try again in ${seconds} s.` : "") : trouble.text);
-  return { busy, text: text || undefined, waiting: seconds > 0, attempt };
+  return { busy, text: text || undefined, waiting: seconds > 0, attempt, done };
 }
 
 /** Whole seconds until `until`, counting down to 0. */

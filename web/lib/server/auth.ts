@@ -9,6 +9,7 @@ import { before } from "./hooks";
 import { sendResetPassword, sendVerificationEmail } from "./letters";
 import { mailWorks } from "./mail";
 import { named } from "./names";
+import { ownSessions } from "./own-sessions";
 import { PEER_HEADER } from "./peer";
 import { revocationFeed } from "./revocation-feed/plugin";
 import { PostgresRevocations } from "./revocations/store";
@@ -131,6 +132,7 @@ export function options(from: Settings) {
     plugins: [
       jwt(jwtOptions(from)),
       admin(),
+      ownSessions(),
       genericOAuth({ config: generic }),
       revocationFeed({ store: revocations, jwt: jwtOptions(from), secret: from.feedSecret }),
     ],

@@ -7,6 +7,7 @@ export interface Person {
   id: string;
   name: string;
   email: string;
+  emailVerified: boolean;
   since: string;
 }
 
@@ -19,8 +20,8 @@ export const currentSession = cache(async (): Promise<Session> => {
     const auth = await getAuth();
     const found = await auth.api.getSession({ headers: asked });
     if (!found) return { state: "out" };
-    const { id, name, email, createdAt } = found.user;
-    return { state: "in", person: { id, name, email, since: createdAt.toISOString() } };
+    const { id, name, email, emailVerified, createdAt } = found.user;
+    return { state: "in", person: { id, name, email, emailVerified, since: createdAt.toISOString() } };
   } catch (error) {
     console.warn(
       `taskward web: a session could not be looked up: ${error instanceof Error ? error.message : "unknown"}`,

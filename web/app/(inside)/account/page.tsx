@@ -1,11 +1,22 @@
 import type { Metadata } from "next";
 import { Account } from "@/components/account/account";
 import { hasPassword } from "@/lib/server/has-password";
+import { mailWorks } from "@/lib/server/mail";
 import { personOrSignIn } from "@/lib/server/person";
+import { settings } from "@/lib/server/settings";
 
 export const metadata: Metadata = { title: "Account" };
 
 export default async function AccountPage() {
   const person = await personOrSignIn("/account");
-  return person && <Account person={person} hasPassword={await hasPassword()} />;
+  return (
+    person && (
+      <Account
+        person={person}
+        hasPassword={await hasPassword()}
+        mail={mailWorks()}
+        apiUrl={settings().apiUrl}
+      />
+    )
+  );
 }

@@ -1,0 +1,136 @@
+import type { Browser, Page } from "@playwright/test";
+import { connected } from "./database";
+import { add, expect, type Person, signIn, signUp, storedTitles, test, webUrl } from "./support";
+
+async function elsewhere(browser: Browser, person: Person): Promise<Page> {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${webUrl()}/sign-in`);
+  await signIn(page, person);
+  await expect(page.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
+  return page;
+}
+
+const tokenStatus = async (page: Page) => (await page.request.get(`${webUrl()}/api/auth/token`)).status();
+
+async function account(page: Page): Promise<void> {
+  await page.goto(`${webUrl()}/account`);
+  await expect(page.getByText("this browser", { exact: true })).toBeVisible();
+}
+
+test("sign out there ends that session and no other", async ({ page, browser }) => {
+  const person = await signUp(page);
+  const [second, third] = [await elsewhere(browser, person), await elsewhere(browser, person)];
+  await account(page);
+  await expect(page.getByRole("button", { name: "Sign out there" })).toHaveCount(2);
+  // The list is for the page's script: no session's token is in it.
+  const list = await (await page.request.get(`${webUrl()}/api/auth/own-sessions`)).text();
+  expect(list).not.toContain("token");
+  // The latest is listed first.
+  await page.getByRole("button", { name: "Sign out there" }).first().click();
+  await expect(page.getByRole("button", { name: "Sign out there" })).toHaveCount(1);
+  expect(await Promise.all([page, second, third].map(tokenStatus))).toEqual([200, 200, 401]);
+  await Promise.all([second.context().close(), third.context().close()]);
+});
+
+test("nobody ends a session of somebody else", async ({ page, browser }) => {
+  await signUp(page);
+  const other = await (await browser.newContext()).newPage();
+  await signUp(other);
+  const theirs = (await (await other.request.get(`${webUrl()}/api/auth/own-sessions`)).json()) as {
+    id: string;
+  }[];
+  await page.request.post(`${webUrl()}/api/auth/own-sessions/end`, {
+    headers: { Origin: webUrl() },
+    data: { id: theirs[0]?.id },
+  });
+  expect(await tokenStatus(other)).toBe(200);
+  const foreign = await other.request.post(`${webUrl()}/api/auth/own-sessions/end`, {
+    headers: { Origin: "https://evil.example" },
+    data: { id: theirs[0]?.id },
+  });
+  expect(foreign.status()).toBe(403);
+  expect(await tokenStatus(other)).toBe(200);
+  await other.context().close();
+});
+
+test("sign out everywhere ends every session, this one too", async ({ page, browser }) => {
+  const person = await signUp(page);
+  const other = await elsewhere(browser, person);
+  await account(page);
+  await page.getByRole("button", { name: "Sign out everywhere" }).click();
+  await expect(page).toHaveURL(/\/sign-in/);
+  expect(await Promise.all([page, other].map(tokenStatus))).toEqual([401, 401]);
+  await other.context().close();
+});
+
+test("the list is there a week after signing in", async ({ page }) => {
+  const { email } = await signUp(page);
+  await connected((client) =>
+    client.query(
+      `update auth.session set "createdAt" = now() - interval '6 days'
+       where "userId" = (select id from auth."user" where email = $1)`,
+      [email],
+    ),
+  );
+  await account(page);
+});
+
+test("a new password ends every other session; a wrong one changes nothing", async ({ page, browser }) => {
+  const person = await signUp(page);
+  const other = await elsewhere(browser, person);
+  await account(page);
+  const change = async (current: string) => {
+    await page.getByLabel("Current password").fill(current);
+    await page.getByLabel("New password").fill("another horse battery");
+    await page.getByRole("button", { name: "Change password" }).click();
+  };
+  await change("not my password");
+  await expect(page.getByText("That isn't your password.")).toBeVisible();
+  expect(await tokenStatus(other)).toBe(200);
+  await change(person.password);
+  await expect(page.getByRole("button", { name: "Sign out there" })).toHaveCount(0);
+  expect(await Promise.all([page, other].map(tokenStatus))).toEqual([200, 401]);
+  await other.goto(`${webUrl()}/sign-in`);
+  await signIn(other, { ...person, password: "another horse battery" });
+  await expect(other.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
+  await other.context().close();
+});
+
+test("a new name is shown at once; one that shows nothing is refused", async ({ page }) => {
+  await signUp(page);
+  await account(page);
+  await page.getByLabel("Name").fill("\u3164");
+  await page.getByRole("button", { name: "Save name" }).click();
+  await expect(page.getByText("a name that can be seen")).toBeVisible();
+  const refused = await page.request.post(`${webUrl()}/api/auth/update-user`, {
+    headers: { Origin: webUrl() },
+    data: { name: "\u200b" },
+  });
+  expect(refused.status()).toBe(400);
+  await page.getByLabel("Name").fill("Augusta King");
+  await page.getByRole("button", { name: "Save name" }).click();
+  await expect(page.getByRole("button", { name: "Menu of Augusta King" })).toBeVisible();
+});
+
+for (const kind of ["JSON", "CSV"]) {
+  test(`all tasks leave as ${kind} and come back in another account, once`, async ({ page, browser }) => {
+    await signUp(page);
+    await add(page, "First", "=2+2", "Third, with “quotes”");
+    await account(page);
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: `Export as ${kind}` }).click();
+    const path = await (await download).path();
+    const other = await (await browser.newContext()).newPage();
+    await signUp(other);
+    await account(other);
+    for (const said of ["3 tasks added.", "0 tasks added. 3 tasks already here."]) {
+      await other.getByLabel("File of tasks").setInputFiles(path);
+      await expect(other.getByText(said).first()).toBeVisible();
+    }
+    expect(await storedTitles(other)).toEqual(await storedTitles(page));
+    // In the account it came from, nothing is new.
+    await page.getByLabel("File of tasks").setInputFiles(path);
+    await expect(page.getByText("0 tasks added. 3 tasks already here.").first()).toBeVisible();
+    await other.context().close();
+  });
+}
