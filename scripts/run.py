@@ -197,7 +197,8 @@ def wait_for_page(page: int | None, stop: threading.Event) -> None:
 @contextlib.contextmanager
 def database(env: dict[str, str]) -> Iterator[str]:
     """The one DATABASE_URL names, or else the embedded one; migrated."""
-    from taskward.database.migrate import cause, upgrade
+    from taskward.database.causes import cause
+    from taskward.database.migrate import upgrade
 
     with contextlib.ExitStack() as stack:
         url = env.get("DATABASE_URL")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from asyncpg import connect_utils
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskward.database.dsn import one_dsn_for_each_host, plain_dsn
+from taskward.database.dsn import ignored_parameters, one_dsn_for_each_host, plain_dsn
 from taskward.settings import BadSettings, Settings, load_settings
 from tests.support.process import ROOT
 
@@ -77,6 +78,8 @@ def test_defaults_are_those_of_the_contract(load: Load) -> None:
         "JWKS_TTL": 300,
         "JWKS_MAX_STALE": 3600,
         "CORS_ORIGINS": ("http://localhost:3000",),
+        "CORS_HEADERS": (),
+        "PUBLIC_URL": None,
         "AUTH_FAILURES": "5/minute",
         "RATE_LIMIT_STORAGE_URL": None,
         "TRUSTED_PROXIES": (),
@@ -102,6 +105,9 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("JWKS_MAX_STALE", "0", 0),
     ("JWKS_ALLOW_HTTP", "true", True),
     ("CORS_ORIGINS", "https://a.example,http://[::1]:3000", ("https://a.example", "http://[::1]:3000")),
+    ("CORS_ORIGINS", "capacitor://localhost, tauri://localhost", ("capacitor://localhost", "tauri://localhost")),
+    ("CORS_HEADERS", "X-Tenant, x-b3-traceid", ("X-Tenant", "x-b3-traceid")),
+    ("PUBLIC_URL", "https://api.example/backend/", "https://api.example/backend"),
     ("AUTH_FAILURES", "0", "0"),
     ("AUTH_FAILURES", "20 per 5 minutes", "20 per 5 minutes"),
     ("TRUSTED_PROXIES", "10.0.0.0/8,::1", ("10.0.0.0/8", "::1")),
@@ -114,6 +120,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("METRICS_HOST", "0.0.0.0", "0.0.0.0"),
     ("DATABASE_POOL_SIZE", "3", 3),
     ("DATABASE_TIMEOUT", "0.5", 0.5),
+    ("DATABASE_IDLE", "60", 60),
     ("TOKEN_CACHE_SIZE", "1", 1),
 ]
 
@@ -187,6 +194,8 @@ WRONG = {
     "JWKS_TTL": "0",
     "JWKS_MAX_STALE": "-1",
     "CORS_ORIGINS": "*",
+    "CORS_HEADERS": "*",
+    "PUBLIC_URL": "api.example",
     "AUTH_FAILURES": "many",
     "RATE_LIMIT_STORAGE_URL": "carrier-pigeon://u:hunter2@localhost",
     "TRUSTED_PROXIES": "proxy.example",
@@ -197,6 +206,7 @@ WRONG = {
     "METRICS_PORT": "port",
     "DATABASE_POOL_SIZE": "0",
     "DATABASE_TIMEOUT": "nan",
+    "DATABASE_IDLE": "0",
     "TOKEN_CACHE_SIZE": "many",
 }
 
@@ -331,7 +341,20 @@ def test_an_algorithm_that_is_not_on_the_list_is_named(load: Load, name: str) ->
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://app.example", "http://localhost:5173", "http://127.0.0.1", "http://[::1]:80"]
+    "origin",
+    [
+        "https://app.example",
+        "http://localhost:5173",
+        "http://127.0.0.1",
+        "http://[::1]:80",
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "chrome-extension://nkbihfbeogaeaoehlefnkodbefgpgknn",
+        "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc",
+        "vscode-webview://1a2b3c",
+        "app://obsidian.md",
+    ],
 )
 def test_an_origin_as_browsers_send_it_is_taken(load: Load, origin: str) -> None:
     if origin.endswith("]:80"):
@@ -348,7 +371,12 @@ def test_an_origin_as_browsers_send_it_is_taken(load: Load, origin: str) -> None
         "app.example",
         "null",
         "https://App.example",
-        "ftp://a.example",
+        "Capacitor://localhost",
+        "file://",
+        "file://host",
+        "data://x",
+        "capacitor://localhost/",
+        "chrome-extension://",
         "https://app.example:443",
         "http://app.example:80",
         "https://a.example?b",
@@ -483,6 +511,114 @@ def test_a_malformed_address_is_one_line_without_the_password(load: Load, url: s
     assert "ter2" not in line
 
 
+@pytest.mark.parametrize(
+    ("character", "encoded"), [("[", "%5B"), ("]", "%5D"), ("/", "%2F"), ("?", "%3F"), ("#", "%23")]
+)
+@pytest.mark.parametrize("password", ["{}hunter2", "hun{}ter2", "hunter2{}"])
+def test_a_character_to_encode_in_the_password_is_named_with_its_code(
+    load: Load, character: str, encoded: str, password: str
+) -> None:
+    line = only(load, DATABASE_URL=f"postgresql://u:{password.format(character)}@h/d")
+    assert f"It has {character} there: write {encoded}" in line
+    assert load(DATABASE_URL=f"postgresql://u:{password.format(encoded)}@h/d")
+
+
+@pytest.mark.parametrize(
+    ("query", "sent", "ignored"),
+    [
+        ("supa=base-pooler.x", {}, ["supa"]),
+        ("uselibpqcompat=true&sslmode=require", {}, ["uselibpqcompat"]),
+        ("pgbouncer=true&connection_limit=1&pool_timeout=0", {}, ["connection_limit", "pgbouncer", "pool_timeout"]),
+        ("application_name=x&TimeZone=UTC", {"application_name": "x", "TimeZone": "UTC"}, []),
+        ("options=-c%20search_path%3Dx", {"options": "-c search_path=x"}, []),
+        ("schema=public", {}, []),
+        ("schema=My%20own", {"search_path": '"My own"'}, []),
+        ("endpoint=ep-1&keepalives=1&tcp_user_timeout=1", {"tcp_user_timeout": "1"}, ["endpoint", "keepalives"]),
+    ],
+)
+def test_parameters_of_other_drivers_are_left_out_and_named(
+    query: str, sent: dict[str, str], ignored: list[str]
+) -> None:
+    url = f"postgresql://u@h/d?{query}"
+    _, parameters = understood(plain_dsn(url))
+    assert (parameters.server_settings or {}) == sent
+    assert ignored_parameters(url) == ignored
+
+
+def test_an_address_in_a_parameter_is_refused_because_it_would_change_where_to_connect(load: Load) -> None:
+    assert "write that address as the host" in only(load, DATABASE_URL="postgresql://u@h/d?hostaddr=192.0.2.1")
+
+
+def test_the_systems_certificates_are_taken_by_libpqs_name_for_them(load: Load) -> None:
+    url = load(DATABASE_URL="postgresql://u@h/d?sslrootcert=system").database_url.get_secret_value()
+    assert "sslmode=verify-full" in url
+    assert Path(re.findall(r"sslrootcert=([^&]+)", url)[0].replace("%2F", "/")).exists()
+
+
+QUOTES = ["'", '"', "`", "“", "’"]
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("quote", QUOTES)
+def test_quotes_that_docker_keeps_around_a_value_are_named_as_the_cause(load: Load, name: str, quote: str) -> None:
+    line = next(line for line in problems(load, **{name: f"{quote}hunter2{quote}"}) if line.startswith(f"{name}: "))
+    assert "has quotes around it" in line
+    assert "docker --env-file" in line
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in ALL if name not in ("DATABASE_URL", "JWT_SECRET", "RATE_LIMIT_STORAGE_URL")]
+)
+@pytest.mark.parametrize("value", ['"half', "half'"])
+def test_a_quote_at_one_end_is_named_too_except_of_a_secret_which_may_have_it(
+    load: Load, name: str, value: str
+) -> None:
+    assert any("has quotes" in line for line in problems(load, **{name: value}))
+    assert load(JWT_SECRET=SECRET + "'", JWKS_URL=None)
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in LEAST and name != "JWT_SECRET"])
+@pytest.mark.parametrize("link", ["tcp://10.0.0.1:9090", "udp://[fd00::1]:53", "TCP://10.96.0.1:443"])
+def test_what_kubernetes_sets_for_a_service_is_named_as_the_cause(load: Load, name: str, link: str) -> None:
+    assert "enableServiceLinks: false" in only(load, **{name: link})
+
+
+@pytest.mark.parametrize(
+    "name", ["JWT_ISSUER", "JWT_AUDIENCE", "CORS_ORIGINS", "CORS_HEADERS", "TRUSTED_PROXIES", "JWT_ALGORITHMS"]
+)
+def test_a_list_in_brackets_is_told_how_lists_are_written(load: Load, name: str) -> None:
+    assert "separated by commas" in only(load, **{name: '["one","two"]'})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.example",
+        "/backend",
+        "ftp://api.example",
+        "https://",
+        "https://me@api.example",
+        "https://api.example?x=1",
+        "https://api.example/#x",
+        "https://api.example:port",
+        "https://api.example:99999",
+        "https://api.example/é",
+        "https://[::1",
+        "https://api.example/a b",
+    ],
+)
+def test_a_public_url_is_one_to_which_paths_can_be_added(load: Load, url: str) -> None:
+    assert "the http or https URL at which clients reach" in only(load, PUBLIC_URL=url)
+
+
+def test_a_store_of_counts_says_what_is_wrong_with_its_url(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "must be redis://" in only(load, RATE_LIMIT_STORAGE_URL="memcached://h:1")
+    assert "percent-encoded" in only(load, RATE_LIMIT_STORAGE_URL="redis://:hunter2[@h:6379")
+    assert "percent-encoded" in only(load, RATE_LIMIT_STORAGE_URL="redis://:hunter2@h:port")
+    monkeypatch.setitem(sys.modules, "tokenward.redis", None)
+    assert "pip install" in only(load, RATE_LIMIT_STORAGE_URL="redis://h:6379")
+
+
 @given(st.text(st.sampled_from("abc:/@?#[]%,.=&+-\u2100 \x1f1"), max_size=30))
 def test_whatever_is_written_there_is_understood_by_the_driver_or_refused(rest: str) -> None:
     with contextlib.suppress(ValueError):
@@ -490,5 +626,8 @@ def test_whatever_is_written_there_is_understood_by_the_driver_or_refused(rest: 
         with contextlib.suppress(asyncpg.ClientConfigurationError):  # such as an unknown target_session_attrs
             assert understood(plain)
         return
-    with pytest.raises(ValueError, match=r"^(must be postgresql://user:password@host:port/name|has an sslmode)"):
+    with pytest.raises(
+        ValueError,
+        match=r"^(must be postgresql://user:password@host:port/name|has an sslmode|has a parameter hostaddr)",
+    ):
         plain_dsn(f"postgresql://{rest}")

@@ -13,16 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from taskward import environment
 from taskward.api import docs, metadata, openapi
 from taskward.api.owner import OwnerGate, PrivateMount, match_to_the_end
 from taskward.database.engine import Database
 from taskward.operating import health, log
 from taskward.operating.envelope import Envelope, request_id_var, with_cors
+from taskward.operating.forwarded import Forwarded
 from taskward.operating.metrics import Metrics
 from taskward.problems import HANDLERS, DatabaseUnavailable, on_problem
-from taskward.settings import Settings, is_loopback, load_settings
+from taskward.settings import Settings, key_server_is_local, load_settings
 from taskward.tasks.routes import ROUTES
 from taskward.tasks.table import REVISION
 from tokenward import (
@@ -102,9 +103,9 @@ def create_app(
     )
     app.router.redirect_slashes = False
     match_to_the_end((*ROUTES, *app.routes))
-    wrapped: ASGIApp = with_cors(app, settings.cors_origins)
+    wrapped: ASGIApp = with_cors(app, settings.cors_origins, settings.cors_headers)
     if settings.trusted_proxies:
-        wrapped = ProxyHeadersMiddleware(wrapped, list(settings.trusted_proxies))  # type: ignore[arg-type, assignment]  # uvicorn's and Starlette's ASGI types differ in name only
+        wrapped = Forwarded(wrapped, settings.trusted_proxies)
     return Envelope(wrapped, metrics)
 
 
@@ -138,8 +139,9 @@ def token_verifier(settings: Settings) -> TokenVerifier:
 
 def http_client(settings: Settings) -> httpx.AsyncClient:
     """What fetches the key set. A proxy from the environment is for the way out of a network, not for this machine."""
-    local = settings.jwks_url is not None and is_loopback(httpx.URL(settings.jwks_url).host)
-    return httpx.AsyncClient(trust_env=not local)
+    # With trust_env off, certificates are named here: SSL_CERT_FILE holds for this machine too.
+    proxied = not key_server_is_local(settings) and bool(environment.proxies_set())
+    return httpx.AsyncClient(trust_env=proxied, verify=environment.certificates())
 
 
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:

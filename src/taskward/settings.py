@@ -1,17 +1,16 @@
 """Settings: the only place where the environment is read."""
 
-import ipaddress
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+import httpx
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from taskward import environment, values
 from taskward.database.dsn import plain_dsn
+from taskward.values import lower, shown, split, wrong
 from tokenward.keyset import ALGORITHMS
 from tokenward.secret import check_secret
-from tokenward.throttle import FailureThrottle, Limit
 from tokenward.url import check_key_set_url
 from tokenward.url import is_loopback as is_loopback
 
@@ -24,24 +23,7 @@ class BadSettings(Exception):
         self.problems = problems
 
 
-def _split(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-
-
-def _wrong(what: str) -> PydanticCustomError:
-    return PydanticCustomError("setting", "{what}", {"what": what})
-
-
-def _shown(value: str) -> str:
-    """A value as a line may show it: none that could be a secret pasted into the wrong variable."""
-    return repr(value) if len(value) <= 60 and "@" not in value and ascii(value).isprintable() else "one of them"
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
 
 
 class Settings(BaseSettings):
@@ -68,19 +50,22 @@ class Settings(BaseSettings):
     jwt_max_lifetime: float = Field(604_800, gt=0, allow_inf_nan=False)
     jwks_ttl: float = Field(300, ge=1, le=86_400)
     jwks_max_stale: float = Field(3600, ge=0, le=604_800)
-    cors_origins: CommaSeparated = ("http://localhost:3000",)
-    auth_failures: str = "5/minute"
+    cors_origins: Annotated[CommaSeparated, AfterValidator(values.origins)] = ("http://localhost:3000",)
+    cors_headers: Annotated[CommaSeparated, AfterValidator(values.field_names)] = ()
+    public_url: Annotated[str | None, AfterValidator(values.public_url)] = None
+    auth_failures: Annotated[str, AfterValidator(values.limit)] = "5/minute"
     rate_limit_storage_url: SecretStr | None = None
-    trusted_proxies: CommaSeparated = ()
+    trusted_proxies: Annotated[CommaSeparated, AfterValidator(values.networks)] = ()
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     workers: int = Field(1, ge=1, le=64)
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
-    log_format: Annotated[Literal["console", "json"], BeforeValidator(_lower)] = "console"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lower)] = "info"
+    log_format: Annotated[Literal["console", "json"], BeforeValidator(lower)] = "console"
     metrics_port: int | None = Field(None, ge=1, le=65_535)
     metrics_host: str = "127.0.0.1"
     database_pool_size: int = Field(10, ge=1, le=200)
     database_timeout: float = Field(5, gt=0, le=60)
+    database_idle: float = Field(300, ge=1, le=86_400)
     token_cache_size: int = Field(4096, ge=1, le=1_000_000)
 
     @property
@@ -91,13 +76,18 @@ class Settings(BaseSettings):
         allowed = frozenset(self.jwt_algorithms)
         return allowed | {"EdDSA", "Ed25519"} if allowed & {"EdDSA", "Ed25519"} else allowed
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _spelling(cls, value: Any, info: ValidationInfo) -> Any:
+        return values.spelling(str(info.field_name), value)
+
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr) -> SecretStr:
         try:
             return SecretStr(plain_dsn(value.get_secret_value().strip()))
         except ValueError as error:
-            raise _wrong(str(error)) from None
+            raise wrong(str(error)) from None
 
     @field_validator("jwt_secret")
     @classmethod
@@ -106,17 +96,17 @@ class Settings(BaseSettings):
             try:
                 check_secret(value.get_secret_value())
             except ValueError as error:
-                raise _wrong(str(error)) from None
+                raise wrong(str(error)) from None
         return value
 
     @field_validator("jwks_url")
     @classmethod
     def _one_key_source(cls, value: str | None, info: ValidationInfo) -> str | None:
-        # What was refused is not among the data, and it was set: that is what the fallbacks stand for.
+        # pydantic leaves invalid fields out of `info.data`. A missing entry therefore means: set, but invalid.
         secret = info.data.get("jwt_secret", "refused")
         problems = []
         if not value and secret is None:
-            raise _wrong(f"is not set: {_HINTS['jwks_url']}")
+            raise wrong(f"is not set: {_HINTS['jwks_url']}")
         if value and secret is not None:
             problems.append("is set, and so is JWT_SECRET: keep JWKS_URL for Better Auth and remove JWT_SECRET")
         if value:
@@ -126,14 +116,14 @@ class Settings(BaseSettings):
                 way_out = ". Use https, or set JWKS_ALLOW_HTTP=true inside a network you trust"
                 problems.append(f"{error}{way_out if 'plain http' in str(error) else ''}")
         if problems:
-            raise _wrong("; it ".join(problems))
+            raise wrong("; it ".join(problems))
         return value or None
 
     @field_validator("jwt_issuer", "jwt_audience")
     @classmethod
     def _some(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if not value:
-            raise _wrong(_HINTS[str(info.field_name)])
+            raise wrong(_HINTS[str(info.field_name)])
         return value
 
     @field_validator("jwt_algorithms")
@@ -141,64 +131,25 @@ class Settings(BaseSettings):
     def _known_algorithms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = sorted(set(value) - ALGORITHMS)
         if unknown or not value:
-            without = f", not {', '.join(_shown(name) for name in unknown)}" if unknown else ""
+            without = f", not {', '.join(shown(name) for name in unknown)}" if unknown else ""
             why = ". HS256 needs JWT_SECRET instead" if "HS256" in unknown else ""
-            raise _wrong(f"must be out of {', '.join(sorted(ALGORITHMS))}{without}{why}")
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _exact_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if "*" in origin:
-                raise _wrong("names exact origins; * would let every page use a signed-in person's browser")
-            if not _ORIGIN.fullmatch(origin):
-                raise _wrong(
-                    f"{_shown(origin)} is not an origin as browsers send it, such as https://app.example or "
-                    "http://localhost:3000: in small letters, with no path, no slash at the end and no usual port"
-                )
-        return value
-
-    @field_validator("auth_failures")
-    @classmethod
-    def _a_limit(cls, value: str) -> str:
-        try:
-            Limit.parse(value)
-        except ValueError as error:
-            raise _wrong(str(error)) from None
+            raise wrong(f"must be out of {', '.join(sorted(ALGORITHMS))}{without}{why}")
         return value
 
     @field_validator("rate_limit_storage_url")
     @classmethod
     def _a_store(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            try:
-                FailureThrottle("1/minute", value.get_secret_value())
-            except ImportError:
-                raise _wrong("needs pip install 'taskward[redis]'") from None
-            except Exception:  # whatever a store's client raises, perhaps with the URL in it
-                raise _wrong("must be a URL such as redis://:password@host:6379/0") from None
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for address in value:
-            try:
-                ipaddress.ip_network(address)
-            except ValueError:
-                raise _wrong(f"{_shown(address)} is neither an address nor a network such as 10.0.0.0/8") from None
+            values.store(value.get_secret_value())
         return value
 
     @field_validator("metrics_port")
     @classmethod
     def _a_port_of_its_own(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and value == info.data.get("port"):
-            raise _wrong("must be another one than PORT: metrics are not for the public")
+            raise wrong("must be another one than PORT: metrics are not for the public")
         return value
 
-
-_ORIGIN = re.compile(r"(?!http://.*:80$|https://.*:443$)https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?")
 
 _HINTS = {
     "database_url": "set it to your PostgreSQL, for example postgresql://user:password@localhost:5432/taskward",
@@ -208,18 +159,34 @@ _HINTS = {
 }
 
 
+S = TypeVar("S", bound=BaseSettings)
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment and ``.env``, overrides first. Raises BadSettings with every problem at once."""
-    return _load(Settings, overrides)
+    settings = load(Settings, overrides)
+    if found := environment.problems(proxied=not key_server_is_local(settings)):
+        raise BadSettings(found)
+    return settings
 
 
-def _load(kind: type[Settings], overrides: dict[str, Any]) -> Settings:
+def load(kind: type[S], overrides: dict[str, Any]) -> S:
+    """Settings of this kind. Raises BadSettings, whatever the environment or ``.env`` holds."""
     try:
         return kind(**overrides)
     except ValidationError as error:
         raise BadSettings(_problems(error)) from None
     except UnicodeDecodeError:
         raise BadSettings([".env: is not UTF-8 text"]) from None
+    except OSError as error:
+        raise BadSettings(
+            [f".env: cannot be read ({error.strerror}). Mend its permissions, or start elsewhere"]
+        ) from None
+
+
+def key_server_is_local(settings: Settings) -> bool:
+    """Whether keys come from this machine or from no server at all: then no proxy is asked."""
+    return settings.jwks_url is None or is_loopback(httpx.URL(settings.jwks_url).host)
 
 
 def _problems(error: ValidationError) -> list[str]:

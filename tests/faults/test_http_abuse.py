@@ -550,9 +550,91 @@ async def test_no_other_protocol_is_switched_to(service: Service, token: bytes, 
     request = f"GET {path} HTTP/1.1\r\nhost: x\r\n{fields}sec-websocket-version: 13\r\n".encode() + token + b"\r\n"
     found = await exchange(service.port, request)
     assert found.statuses == [404 if path == "/ws" else 200]
-    assert found.replies[0].get("connection") == "close"  # a client that went on would wait for ever
-    assert found.closed
+    assert not found.closed, "HTTP/1.1 goes on (RFC 9110 §7.8)"
     assert_has_every_header(found.replies[0])
+
+
+OFFERS = {
+    "h2c (RFC 7540 §3.2), as Java and curl offer it": b"connection: Upgrade, HTTP2-Settings\r\n"
+    b"upgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
+    "a WebSocket": b"connection: keep-alive, Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n",
+    "TLS within (RFC 2817)": b"connection: upgrade\r\nupgrade: TLS/1.0, HTTP/1.1\r\n",
+    "a protocol that there is not": b"connection: upgrade\r\nupgrade: carrier-pigeon/2\r\n",
+    "two at once": b"connection: upgrade\r\nupgrade: h2c\r\nupgrade: websocket\r\n",
+    "and the connection to end": b"connection: close, upgrade\r\nupgrade: h2c\r\n",
+}
+FRAMINGS = {
+    "by its length": lambda body: b"content-length: %d\r\n\r\n" % len(body) + body,
+    "in one chunk": lambda body: b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n",
+    "in many chunks, with trailers": lambda body: (
+        b"transfer-encoding: chunked\r\n\r\n"
+        + b"".join(b"1;x=y\r\n%c\r\n" % byte for byte in body)
+        + b"0\r\nx-a: b\r\n\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("cut", [None, 101])
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("offer", OFFERS)
+async def test_an_upgrade_that_is_not_taken_is_ignored_and_the_body_read(
+    service: Service, token: bytes, offer: str, framing: str, cut: int | None
+) -> None:
+    """RFC 9110 §7.8, for every method with a body, each sent in pieces of ``cut`` bytes, two after another."""
+    json_type = b"content-type: application/json\r\n"
+
+    def request(method: bytes, path: bytes, body: bytes) -> bytes:
+        line = method + b" " + path + b" HTTP/1.1\r\nhost: x\r\n"
+        return line + token + json_type + OFFERS[offer] + FRAMINGS[framing](body)
+
+    async def answered(message: bytes) -> Reply:
+        pieces = [message] if cut is None else [message[i : i + cut] for i in range(0, len(message), cut)]
+        found = await exchange(service.port, *pieces)
+        assert len(found.replies) == 1, found
+        assert found.closed == ("end" in offer)
+        return found.replies[0]
+
+    made = await answered(request(b"POST", b"/api/me/tasks", b'{"title":"offered"}'))
+    assert made.status == 201, made
+    task = f"/api/me/tasks/{made.problem['id']}".encode()
+    for method, path, body, expected in (
+        (b"PATCH", task + b"/complete", b'{"completed":true}', True),
+        (b"PATCH", task + b"/complete", b'{"completed":true}', True),
+        (b"PATCH", task, b'{"completed":false}', False),
+        (b"PUT", task, b'{"title":"offered","completed":true}', True),
+    ):
+        reply = await answered(request(method, path, body))
+        assert (reply.status, reply.problem["completed"]) == (200, expected), (method, path, reply)
+
+
+async def test_what_is_pipelined_behind_an_offer_is_answered_in_its_turn(service: Service, token: bytes) -> None:
+    offer = OFFERS["h2c (RFC 7540 §3.2), as Java and curl offer it"]
+    requests = [
+        post(token, offer.rstrip(b"\r\n"), b"content-length: 15") + BODY,
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + offer + b"\r\n",
+        post(token, offer.rstrip(b"\r\n"), te) + chunked,
+        b"GET /api/me/tasks/counts HTTP/1.1\r\nhost: x\r\n" + token + offer + b"\r\n",
+        NEXT,
+    ]
+    found = await exchange(service.port, b"".join(requests))
+    assert (found.statuses, found.closed) == ([201, 200, 201, 200, 200], False)
+
+
+@pytest.mark.parametrize(
+    "framing", [[length, te], [length, length], [b"content-length: -1"], [b"transfer-encoding: gzip"]]
+)
+async def test_an_offer_to_upgrade_hides_no_bad_framing(service: Service, token: bytes, framing: list[bytes]) -> None:
+    offer = OFFERS["a WebSocket"].rstrip(b"\r\n")
+    found = await exchange(service.port, post(token, offer, *framing) + BODY + NEXT)
+    assert found.statuses == [400]
+    assert found.closed
+
+
+async def test_what_follows_connect_is_never_read_as_a_request(service: Service) -> None:
+    found = await exchange(service.port, b"CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n" + NEXT)
+    assert len(found.replies) == 1
+    assert found.replies[0].status >= 400
+    assert found.closed
 
 
 async def test_a_body_on_a_get_is_no_second_request(service: Service, token: bytes) -> None:

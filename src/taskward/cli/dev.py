@@ -1,17 +1,17 @@
 """`taskward dev`: the service on a PostgreSQL of its own, with settings that fit a Better Auth on this machine."""
 
+import argparse
 import contextlib
 import os
-import sys
 from pathlib import Path
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from taskward.database import migrate
+from taskward.cli.serve import serve_with, upgrade
 from taskward.embedded import EmbeddedPostgres, PostgresUnavailable
-from taskward.server.process import serve
-from taskward.settings import Settings, load_settings
+from taskward.operating.writer import say
+from taskward.settings import Settings, load, load_settings
 
 DATA = Path(".data")
 BETTER_AUTH = "http://localhost:3000"
@@ -28,9 +28,9 @@ class Given(BaseSettings):
     jwt_audience: str | None = None
 
 
-def main(host: str | None = None, port: int | None = None) -> int:
+def run(options: argparse.Namespace) -> int:
     """Serve until told to stop, then stop the database; the data stays in `.data/`. Returns the exit code."""
-    given = Given()
+    given = load(Given, {})
     if not (given.jwks_url or given.jwt_secret):
         os.environ["JWKS_URL"] = f"{BETTER_AUTH}/api/auth/jwks"
     for name, value in (("JWT_ISSUER", given.jwt_issuer), ("JWT_AUDIENCE", given.jwt_audience)):
@@ -42,15 +42,14 @@ def main(host: str | None = None, port: int | None = None) -> int:
                 server = stack.enter_context(EmbeddedPostgres(DATA / "postgres"))
                 # The environment, because it is what uvicorn's workers read.
                 os.environ["DATABASE_URL"] = server.url()
-                print(f"PostgreSQL is up on 127.0.0.1:{server.port}; its data is in {DATA.absolute()}", file=sys.stderr)
+                say(f"PostgreSQL is up on 127.0.0.1:{server.port}; its data is in {DATA.absolute()}")
         except PostgresUnavailable as problem:
-            print(problem, file=sys.stderr)
+            say(str(problem))
             return 1
-        overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+        overrides = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
         settings = load_settings(**overrides)
-        try:
-            migrate.upgrade(settings.database_url.get_secret_value())
-        except Exception as error:  # drivers raise what they like; nothing of the URL is in a class name
-            print(f"The database cannot be used ({type(error).__name__}): check DATABASE_URL.", file=sys.stderr)
+        reason = upgrade(settings)
+        if reason is not None:
+            say(f"The database cannot be used: {reason}")
             return 1
-        return serve(settings)
+        return serve_with(settings)

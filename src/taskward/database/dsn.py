@@ -1,36 +1,45 @@
 """The database's address as people write it, made into one that asyncpg reads the same way."""
 
+import os
 import re
+import ssl
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+import certifi
+
 _FORM = (
-    "must be postgresql://user:password@host:port/name, where a password with @ : / ? # or % in it has them "
+    "must be postgresql://user:password@host:port/name, where a password with @ : / ? # [ ] or % in it has them "
     "percent-encoded (@ is %40)"
 )
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?")
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
-#: What other drivers' URLs carry and asyncpg would send to the server, which knows no such setting.
-_FOREIGN_PARAMETERS = frozenset(
+#: What asyncpg itself reads of a query.
+_CONNECTION = frozenset(
     {
-        *("channel_binding", "connect_timeout", "gssencmode", "sslsni", "tcp_user_timeout"),  # libpq
-        *("keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval"),
-        *(
-            "connection_limit",
-            "pgbouncer",
-            "pool_timeout",
-            "schema",
-            "socket_timeout",
-            "statement_cache_size",
-        ),  # Prisma
-        "prepared_statement_cache_size",  # SQLAlchemy
+        *("host", "port", "dbname", "database", "user", "password", "passfile", "service", "servicefile"),
+        *("sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslpassword", "sslnegotiation"),
+        *("ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs", "krbsrvname", "gsslib"),
     }
 )
+#: Settings of the server that a session may begin with. Sent to a pooler, or misspelt, any of them ends the connection;
+#: so what is not on this list is not sent, and `taskward check` names it.
+_SERVER = frozenset(
+    {
+        *("application_name", "options", "search_path", "role", "timezone", "datestyle", "client_encoding"),
+        *("statement_timeout", "lock_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout"),
+        *("transaction_timeout", "work_mem", "temp_buffers", "jit", "synchronous_commit", "plan_cache_mode"),
+        *("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"),
+    }
+)
+_NAMED = {"[": "%5B", "]": "%5D", "/": "%2F", "?": "%3F", "#": "%23", "@": "%40"}
 
 
 def plain_dsn(url: str) -> str:
-    """The same address for asyncpg. Raises ValueError, whose text has nothing of the URL in it."""
+    """The same address for asyncpg. Raises ValueError, whose text has no more of the URL than one character in it."""
     scheme, separator, rest = url.partition("://")
+    if character := _unencoded(rest):
+        raise ValueError(f"{_FORM}. It has {character} there: write {_NAMED[character]}")
     try:
         authority, parts = _split(rest)
     except ValueError:  # whose text has the whole address in it, password and all
@@ -41,15 +50,30 @@ def plain_dsn(url: str) -> str:
     whole = "@" not in parts.path + parts.query and not parts.fragment
     if not (known and whole and (not hosts or all(_HOST.fullmatch(host) for host in hosts.split(",")))):
         raise ValueError(_FORM)
-    query = {name: value for name, value in parse_qsl(parts.query) if name not in _FOREIGN_PARAMETERS}
-    if "ssl" in query:  # as SQLAlchemy's URLs call it; dropped, it would silently allow plain text
-        query.setdefault("sslmode", query.pop("ssl"))
+    given = dict(parse_qsl(parts.query))
+    if "hostaddr" in given:
+        raise ValueError("has a parameter hostaddr, which is not read here: write that address as the host")
+    query = {name: value for name, value in given.items() if name in _CONNECTION or name.lower() in _SERVER}
+    if "ssl" in given:  # as SQLAlchemy's URLs call it; dropped, it would silently allow plain text
+        query.setdefault("sslmode", given["ssl"])
+    if given.get("schema", "public") != "public":  # as Prisma's URLs call it
+        name = given["schema"].replace('"', '""')
+        query.setdefault("search_path", f'"{name}"')
+    if query.get("sslrootcert") == "system":  # libpq's word; it means verify-full unless something else is said
+        query["sslrootcert"] = _system_certificates()
+        query.setdefault("sslmode", "verify-full")
     if query.get("sslmode", "prefer") not in _SSL_MODES:
         raise ValueError(f"has an sslmode that is none of {', '.join(_SSL_MODES)}")
     user, colon, password = credentials.partition(":")
     # asyncpg splits at the first @, people mean the last.
     netloc = f"{_quoted(user)}{colon}{_quoted(password)}{at}{hosts}"
     return urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
+
+
+def ignored_parameters(url: str) -> list[str]:
+    """Names of the parameters that `plain_dsn` leaves out, because neither asyncpg nor PostgreSQL knows them."""
+    names = dict(parse_qsl(url.partition("?")[2]))
+    return sorted(n for n in names if n not in _CONNECTION | {"ssl", "schema"} and n.lower() not in _SERVER)
 
 
 def one_dsn_for_each_host(dsn: str) -> list[str]:
@@ -79,6 +103,20 @@ def _split(rest: str) -> tuple[str, SplitResult]:
     for host in hosts.split(","):
         urlsplit(f"postgresql://{credentials}{at}{host}")  # as the driver will
     return authority, urlsplit(f"postgresql://{rest[len(authority) :]}")
+
+
+def _unencoded(rest: str) -> str | None:
+    """A character within user and password that ends them early for one reader or another, if there is one."""
+    credentials, at, _ = rest.rpartition("@")
+    if not at or re.search(r"[?&][\w.]+=", credentials):  # the @ stands in a parameter
+        return None
+    return next((character for character in credentials if character in "[]/?#"), None)
+
+
+def _system_certificates() -> str:
+    paths = ssl.get_default_verify_paths()
+    bundle = os.path.join(paths.capath or "", "ca-certificates.crt")
+    return paths.cafile or (bundle if os.path.exists(bundle) else certifi.where())
 
 
 def _quoted(part: str) -> str:

@@ -1,5 +1,6 @@
 """Plain ASGI middleware around the whole service: request id, security headers, one log line, one observation."""
 
+import contextlib
 import random
 import re
 import time
@@ -66,13 +67,22 @@ class Envelope:
             await self._app(scope, receive, send_with_headers)
         except Exception:
             # The client has been answered (Starlette's error middleware raises again after it did): tell the log once.
-            _log.exception("request crashed", request_id=request_id, method=scope["method"], path=scope["path"])
+            with contextlib.suppress(Exception):  # the log's own trouble
+                _log.exception("request crashed", request_id=request_id, method=scope["method"], path=scope["path"])
         finally:
             self._observe(scope, status, time.perf_counter() - started)
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
-        route = route_of(scope)
-        self._metrics.answered(scope["method"], route, status, seconds)
+        """Count and log the answer. Neither may change it: it has been sent, and the connection goes on."""
+        try:
+            route = route_of(scope)
+            self._metrics.answered(scope["method"], route, status, seconds)
+            self._write_line(scope, route, status, seconds)
+        except Exception:
+            with contextlib.suppress(Exception):
+                _log.exception("an answer was not counted or logged", request_id=scope["request_id"])
+
+    def _write_line(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         # Past the limit refusals are summed up by the events instead, so that an attack cannot fill the disk.
         # Nor does a probe that finds all well get a line: a container's own asks every few seconds.
         if self._log is not None and status != 429 and not (status == 200 and _is_own_probe(route, scope)):
@@ -144,13 +154,23 @@ def _names_origin(scope: Scope) -> bool:
     return False
 
 
-def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
-    """CORS from outside the application, so that errors of every kind carry its headers too."""
+#: What a page of an allowed origin may send: the service's own fields, and those of W3C Trace Context, Baggage, Sentry.
+_ALLOWED_HEADERS = (
+    *("Authorization", "Content-Type", "DPoP", "Idempotency-Key", "If-Match", "If-None-Match"),
+    *("X-Origin", "X-Request-Id", "traceparent", "tracestate", "baggage", "sentry-trace"),
+)
+
+
+def with_cors(app: ASGIApp, origins: tuple[str, ...], headers: tuple[str, ...] = ()) -> ASGIApp:
+    """CORS from outside the application, so that errors of every kind carry its headers too.
+
+    ``headers`` are request header fields to allow besides those above.
+    """
     return Cors(
         app,
         allow_origins=origins,
         allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
-        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"),
+        allow_headers=(*_ALLOWED_HEADERS, *headers),
         allow_credentials=True,
         expose_headers=EXPOSED_HEADERS,
         max_age=600,

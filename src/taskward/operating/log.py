@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from taskward.operating.metrics import Metrics
+from taskward.operating.writer import WriterFactory
 from tokenward import AuthEvents, InvalidToken
 from tokenward.events import safe_kid
 
@@ -25,16 +26,17 @@ def configure(level: str, log_format: str) -> None:
     shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     if log_format == "json":
         renderer: list[Any] = [structlog.processors.format_exc_info, _json]
-        factory: Any = structlog.BytesLoggerFactory(sys.stderr.buffer)
+        notice = b'{"event": "log lines were dropped", "level": "warning", "count": %d}'
     else:
         # Plain tracebacks: the prettier ones print local variables, and those hold Authorization headers.
         plain = structlog.dev.plain_traceback
-        renderer = [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-        factory = structlog.PrintLoggerFactory(sys.stderr)
+        colors = sys.stderr is not None and sys.stderr.isatty()
+        renderer = [_harmless, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+        notice = b"[warning  ] log lines were dropped         count=%d"
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=factory,
+        logger_factory=WriterFactory(sys.stderr, notice),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
@@ -64,8 +66,11 @@ class _ToStructlog(logging.Handler):
     """Lines of libraries that log by the standard library, in the same form as ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        logger = structlog.get_logger(record.name)
-        logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info, logger=record.name)
+        try:
+            logger = structlog.get_logger(record.name)
+            logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info, logger=record.name)
+        except Exception:  # a message that its library formatted wrongly is no reason for that library to fail
+            structlog.get_logger(record.name).error("a log record cannot be formatted", logger=record.name)
 
 
 class LoggedEvents(AuthEvents):

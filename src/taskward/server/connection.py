@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 import httptools
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from taskward.operating.envelope import SECURITY_HEADERS
 from taskward.problems import BadRequest, ContentTooLarge, HeadTooLarge, Problem, RequestTimeout, UriTooLong, render
 from taskward.server.answer import OneWrite
+from taskward.server.upgrades import HttpAlone
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request's line and header fields."""
@@ -29,7 +30,7 @@ MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes of a whole request, chunk extensions, trailers and what is left of a refused body included."""
 
 
-class Connection(HttpToolsProtocol):
+class Connection(HttpAlone):
     """Times are in seconds, and kept by one timer a connection, not one a request."""
 
     look_every: ClassVar[float] = 5
@@ -52,6 +53,9 @@ class Connection(HttpToolsProtocol):
         # asyncio's own loop does this for listening sockets it has opened itself, and not for one it was handed. The
         # body of an answer would then wait until the client has acknowledged its head, 40 ms and more.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A socket of both families names an IPv4 client as ::ffff:192.0.2.1, which no network of IPv4 holds.
+        if self.client is not None and self.client[0].startswith("::ffff:"):
+            self.client = (self.client[0].removeprefix("::ffff:"), self.client[1])
         self._timer = self.loop.call_later(self.look_every, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -80,36 +84,32 @@ class Connection(HttpToolsProtocol):
         self._chunk = len(data)
         self._received += self._chunk
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # answered in HTTP/1.1 all the same; on_headers_complete has seen to what comes after
+            self.feed(data)
         except httptools.HttpParserError as error:
             self._refuse(_problem_of(error))
         else:
             if self._received > MAX_HEAD and (self._heading or self._received > MAX_MESSAGE):
                 self._refuse(HeadTooLarge())
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
+    def _begun(self) -> None:
         self._unset_keepalive_if_required()
         self._heading = True
         self._first, self._received = self._chunk, 0
 
-    def on_headers_complete(self) -> None:
+    def _head_read(self) -> None:
         self._check_head()
-        super().on_headers_complete()
+        super()._head_read()
         self._heading = False
         # Trailer fields follow a body, and would be taken for header fields that no proxy has seen (RFC 9110 §6.5.1).
         self.headers = deque(maxlen=0)  # type: ignore[assignment]  # a list that stays empty
         cycle = self.cycle
-        if self.expect_100_continue or self.parser.should_upgrade() or "leaving" in self.app_state:
-            # After the first two, what comes next on this connection might be a body, another protocol, or a request.
+        if self.expect_100_continue or self.scope["method"] == "CONNECT" or "leaving" in self.app_state:
+            # After the first two, what comes next might be a body, or be meant for somebody else, or be a request.
             cycle.keep_alive = False
         cycle.transport = answer = OneWrite(self.transport, cycle.on_response, self._end)  # type: ignore[assignment]  # as good as one
         cycle.on_response = answer.done
 
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
+    def _ended(self) -> None:
         if self.cycle.more_body:  # answered before it was all there: only now it is the client's turn again
             self.cycle.more_body = False
             self._unset_keepalive_if_required()

@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 import tempfile
 
 import structlog
@@ -18,6 +17,7 @@ from uvicorn.supervisors import multiprocess
 from taskward.database.engine import Database
 from taskward.operating import health, log
 from taskward.operating.metrics import AllWorkers
+from taskward.operating.writer import say
 from taskward.problems import DatabaseUnavailable
 from taskward.server.connection import Connection
 from taskward.settings import Settings
@@ -29,6 +29,7 @@ LEAVING_SECONDS = 3.0
 """How long proxies have to notice that this process leaves; less when nobody comes any more."""
 QUIET_SECONDS = 0.3
 BACKLOG = 2048
+_NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def serve(settings: Settings) -> int:
@@ -39,7 +40,7 @@ def serve(settings: Settings) -> int:
     try:
         asyncio.run(_check_migrated(settings))
     except health.NotMigrated:
-        print(f"{health.NOT_MIGRATED}.", file=sys.stderr)
+        say(f"{health.NOT_MIGRATED}.")
         return NOT_MIGRATED
     except DatabaseUnavailable as error:
         structlog.get_logger("taskward").warning(
@@ -48,11 +49,11 @@ def serve(settings: Settings) -> int:
     with contextlib.ExitStack() as stack:
         try:
             listeners = [stack.enter_context(listener) for listener in _listen(settings.host, settings.port)]
-        except OSError as error:
+        except (OSError, ValueError) as error:
             return _cannot_listen("HOST", settings.host, "PORT", settings.port, error)
         try:
             _serve_metrics(settings, stack)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             port = settings.metrics_port
             return _cannot_listen("METRICS_HOST", settings.metrics_host, "METRICS_PORT", port, error)
         address, port = listeners[0].getsockname()[:2]
@@ -137,7 +138,18 @@ class _Workers(multiprocess.Multiprocess):
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
-    """A listening socket for each address of ``host``, before anything else is started. Raises OSError."""
+    """A listening socket for each address of ``host``, before anything else is started. Raises OSError.
+
+    ``::`` is every address of this machine, of both families; without IPv6 it is what 0.0.0.0 is.
+    """
+    if host == "::":
+        try:
+            both = socket.has_dualstack_ipv6()
+            return [socket.create_server(("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=both)]
+        except OSError as error:
+            if error.errno not in _NO_SUCH_ADDRESS:
+                raise
+        host = "0.0.0.0"  # noqa: S104 - HOST asked for every address
     listeners: list[socket.socket] = []
     flags = socket.AI_PASSIVE
     for family, _, _, _, address in dict.fromkeys(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)):
@@ -146,7 +158,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
             listeners.append(socket.create_server((address[0], chosen), family=family, backlog=BACKLOG))
         except OSError as error:
             # localhost has an IPv6 address in many a container where nothing speaks IPv6.
-            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            if error.errno not in _NO_SUCH_ADDRESS:
                 for listener in listeners:
                     listener.close()
                 raise
@@ -156,9 +168,14 @@ def _listen(host: str, port: int) -> list[socket.socket]:
     return listeners
 
 
-def _cannot_listen(host_setting: str, host: str, port_setting: str, port: int | None, error: OSError) -> int:
-    why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
-    print(f"Cannot listen on {host} port {port}: {why}. Set {port_setting} or {host_setting}.", file=sys.stderr)
+def _cannot_listen(
+    host_setting: str, host: str, port_setting: str, port: int | None, error: OSError | ValueError
+) -> int:
+    if isinstance(error, ValueError):  # a UnicodeError, for a name that no host can have
+        why: str | None = "it is not the name or address of a host"
+    else:
+        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+    say(f"Cannot listen on {host} port {port}: {why}. Set {port_setting} or {host_setting}.")
     return 1
 
 

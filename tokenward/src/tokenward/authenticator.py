@@ -13,7 +13,7 @@ from tokenward.errors import (
     RevocationsUnavailable,
     TooManyFailures,
 )
-from tokenward.events import AuthEvents
+from tokenward.events import AuthEvents, tell
 from tokenward.identity import Identity
 from tokenward.jws import Jws, parse
 from tokenward.revocation.protocol import Revocations
@@ -72,20 +72,20 @@ class Authenticator:
         except InvalidToken as refusal:
             # A genuine token that merely expired is no attack: several tabs waking up at once must not be throttled.
             retry_after = None if refusal.genuine else await self._throttle.count(address)
-            self._events.refused(refusal, address=address, throttled=retry_after is not None)
+            tell(self._events.refused, refusal, address=address, throttled=retry_after is not None)
             if retry_after is not None:
                 raise TooManyFailures(retry_after) from refusal
             raise
         except MissingToken:
-            self._events.missing()
+            tell(self._events.missing)
             raise
         except KeysUnavailable as failure:
-            self._events.unavailable(reason=str(failure))
+            tell(self._events.unavailable, reason=str(failure))
             raise
         except RevocationsUnavailable as failure:
-            self._events.out_of_step(failure.lag)
+            tell(self._events.out_of_step, failure.lag)
             raise
-        self._events.accepted(cached=cached)
+        tell(self._events.accepted, cached=cached)
         return identity
 
     def _check_revoked(self, identity: Identity, revocations: Revocations) -> None:

@@ -1,6 +1,7 @@
 """What this package has to tell whoever watches it: one method an event."""
 
 import logging
+from collections.abc import Callable
 
 from tokenward.errors import InvalidToken
 
@@ -49,6 +50,14 @@ class AuthEvents:
     def key_refused(self, kid: str, reason: str) -> None:
         """A key of a fetched set was left out."""
         _log.warning("key %s left out: %s", safe_kid(kid), reason)
+
+
+def tell(event: Callable[..., None], *args: object, **details: object) -> None:
+    """Tell an observer. Its own trouble is logged and changes no answer."""
+    try:
+        event(*args, **details)
+    except Exception:
+        _log.exception("an observer of authentication failed")
 
 
 def safe_kid(kid: str | None) -> str | None:

@@ -14,12 +14,11 @@ import logging
 import math
 import random
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tokenward.clock import Clock
 from tokenward.errors import InvalidToken, KeysUnavailable, Reason
-from tokenward.events import AuthEvents
+from tokenward.events import AuthEvents, tell
 from tokenward.fetch import Fetched, FetchFailed, fetch
 from tokenward.jws import Jws
 from tokenward.keyset import Key, KeySet, UnusableKeySet
@@ -175,7 +174,7 @@ class JwksSource:
         self._etag = None  # should that have been what the issuer stumbled over, the next question is a plain one
         self._permitted = self._due = now + min(pause, BACKOFF[-1])
         detail = str(error) if isinstance(error, FetchFailed | UnusableKeySet) else type(error).__name__
-        self._tell(self._events.fetched, outcome="failed", detail=detail, seconds=now - started, keys=0)
+        tell(self._events.fetched, outcome="failed", detail=detail, seconds=now - started, keys=0)
         return KeysUnavailable(math.ceil(self._permitted - now), detail)
 
     def _install(self, started: float, keys: KeySet | None, answer: Fetched) -> None:
@@ -195,16 +194,10 @@ class JwksSource:
         ahead = ttl * (REFRESH_AT - random.uniform(0, 0.1))  # noqa: S311 - spreads load, keeps no secret
         self._due = max(now + ahead, self._permitted)
         outcome = "replaced" if replaced else "unchanged"
-        self._tell(self._events.fetched, outcome=outcome, detail="", seconds=now - started, keys=len(keys or ()))
+        tell(self._events.fetched, outcome=outcome, detail="", seconds=now - started, keys=len(keys or ()))
         if replaced and keys is not None:
             for kid, reason in keys.refused.items():
-                self._tell(self._events.key_refused, kid, reason)
-
-    def _tell(self, event: Callable[..., None], *args: object, **details: object) -> None:
-        try:
-            event(*args, **details)
-        except Exception:  # an observer's own trouble must not end the refreshing of keys
-            _log.exception("an observer of key fetches failed")
+                tell(self._events.key_refused, kid, reason)
 
     # Refreshing ahead
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from cachetools import LRUCache
 
 from tokenward.clock import Clock
+from tokenward.events import tell
 
 MAX_ADDRESSES = 10_000
 STORAGE_TIMEOUT = 0.25  # seconds a request waits for a shared store before it goes on without
@@ -104,7 +105,7 @@ class FailureThrottle:
                 seconds = await self.counts.hit(self._limit, _network(address))
         except Exception as error:  # whatever a store's client raises: it is down, and that must not refuse anybody
             if not self._failing and self.failed is not None:
-                self.failed(_reason(error))
+                tell(self.failed, _reason(error))
             self._failing = True
             return None
         self._failing = False

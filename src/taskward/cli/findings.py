@@ -1,0 +1,25 @@
+"""What `check` and `explain` found, for a person a line each, or as JSON for machines."""
+
+import json
+from dataclasses import asdict, dataclass
+
+_SIGNS = {True: "✓", False: "✗", None: "·"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``ok`` is None for what could not be looked at, and for what is worth knowing but no fault."""
+
+    check: str
+    ok: bool | None
+    seen: str
+    advice: str = ""
+
+    def line(self) -> str:
+        return f"{_SIGNS[self.ok]} {self.check}: {self.seen}{'. ' if self.advice else ''}{self.advice}"
+
+
+def as_json(findings: list[Finding]) -> str:
+    """``{"ok": bool, "findings": [{"check", "ok": bool or null, "seen", "advice"}]}``"""
+    well = all(finding.ok is not False for finding in findings)
+    return json.dumps({"ok": well, "findings": [asdict(finding) for finding in findings]}, ensure_ascii=False, indent=2)

@@ -1,0 +1,55 @@
+"""`taskward serve` and `taskward migrate`: what runs in production."""
+
+import argparse
+
+import structlog
+
+from taskward import environment
+from taskward.database import migrate as migrations
+from taskward.database.causes import advice, cause
+from taskward.operating import log
+from taskward.operating.writer import say, say_out
+from taskward.server import process
+from taskward.settings import BadSettings, Settings, load_settings
+from taskward.tasks.table import REVISION
+
+
+def serve(options: argparse.Namespace) -> int:
+    given = {name: getattr(options, name) for name in ("host", "port", "workers")}
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    return serve_with(settings)
+
+
+def serve_with(settings: Settings) -> int:
+    if environment.workers_folder_given():
+        raise BadSettings(["PROMETHEUS_MULTIPROC_DIR: is Taskward's to set, for its own workers. Unset it"])
+    return process.serve(settings)
+
+
+def migrate(options: argparse.Namespace) -> int:
+    """0 when the database is up to date, 1 when it could not be brought there."""
+    settings = load_settings()
+    reason = upgrade(settings)
+    if settings.log_format == "json":
+        log.configure(settings.log_level, settings.log_format)
+        told = structlog.get_logger("taskward.migrate")
+        if reason is None:
+            told.info(f"The database is at revision {REVISION}.")
+        else:
+            told.error(f"The database could not be migrated: {reason}")
+    elif reason is None:
+        say_out(f"The database is at revision {REVISION}.")
+    else:
+        say(f"The database could not be migrated: {reason}")
+    return 0 if reason is None else 1
+
+
+def upgrade(settings: Settings) -> str | None:
+    """Bring the database up to date. Returns None, or why that could not be done."""
+    try:
+        migrations.upgrade(settings.database_url.get_secret_value())
+    except migrations.Unfit as error:
+        return str(error)
+    except Exception as error:  # drivers raise what they like
+        return f"{cause(error)}. {advice(error)}"
+    return None

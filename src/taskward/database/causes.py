@@ -1,0 +1,75 @@
+"""Why a database could not be used, in the words of the server or the system, without any secret."""
+
+from collections.abc import Iterator
+
+import asyncpg
+
+#: Classes and codes of SQLSTATE whose text names users, databases, tables and settings, and never a value of a row:
+#: connection, feature, authorization, catalogue, schema, rollback, resources, object state, intervention, system,
+#: read-only, tables, privileges, settings.
+_TELLING = ("08", "0A", "28", "3D", "3F", "40", "53", "55", "57", "58", "25006", "42P01", "42501", "42704", "22023")
+
+_ADVICE = {
+    "28": "The server refuses the role or its password. A password in docker-compose is set once, on an empty volume: "
+    "take the old one back, or change the role's",
+    "3D": "Create the database, or change DATABASE_URL",
+    "3F": "Create the schema of the search path, or change DATABASE_URL",
+    "42501": "Make the role the owner of the database, so that it may create tables",
+    "42704": "Take the parameter out of DATABASE_URL",
+    "08P01": "A pooler refuses parameters it does not know: take them out of DATABASE_URL, or list them in PgBouncer's "
+    "ignore_startup_parameters",
+}
+
+
+def cause(error: BaseException) -> str:
+    """Class, SQLSTATE and text of the error behind this one; only the class where the text may hold a secret."""
+    for found in _chain(error):
+        if isinstance(found, asyncpg.PostgresError):
+            return _told(found)
+        if isinstance(found, TimeoutError):
+            return "TimeoutError: no answer in time"
+        if isinstance(found, OSError):
+            return _of_system(found)
+        if isinstance(found, asyncpg.exceptions.ClientConfigurationError):
+            return f"{type(found).__name__}: the address or a PG… variable cannot be read"
+    return type(error).__name__
+
+
+def advice(error: BaseException) -> str:
+    """What to do about it."""
+    found = next((found for found in _chain(error) if isinstance(found, asyncpg.PostgresError | OSError)), error)
+    state = str(getattr(found, "sqlstate", "") or "")
+    for beginning, text in _ADVICE.items():
+        if state.startswith(beginning):
+            return text
+    if isinstance(found, OSError) and isinstance(found.filename, str):
+        return "May this user read that file? HOME and the PG… variables say where PostgreSQL's files are"
+    return "Is PostgreSQL up, and is DATABASE_URL right?"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what a library wrapped in it, and what those came from."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        found = waiting.pop(0)
+        if found is not None and id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            waiting += [getattr(found, "orig", None), found.__cause__, found.__context__]
+
+
+def _told(error: asyncpg.PostgresError) -> str:
+    state = str(getattr(error, "sqlstate", "") or "")
+    name = f"{type(error).__name__} {state}".strip()
+    # asyncpg makes errors of its own in these classes too; only the server's have a severity.
+    text = str(error).splitlines()[0][:300] if str(error) and getattr(error, "severity_en", None) else ""
+    return f"{name}: {text}" if text and state.startswith(_TELLING) else name
+
+
+def _of_system(error: OSError) -> str:
+    what = error.strerror or type(error).__name__
+    if "Multiple exceptions" in str(error):  # of several addresses; each has its own text, with the address in it
+        what = "no address of the host takes connections"
+    file = f": {error.filename}" if isinstance(error.filename, str) else ""
+    return f"{type(error).__name__}: {what}{file}"

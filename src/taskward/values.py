@@ -1,0 +1,129 @@
+"""What single settings may be: each function takes a value and returns what it means, or says what to set instead."""
+
+import ipaddress
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic_core import PydanticCustomError
+
+from tokenward.throttle import FailureThrottle, Limit
+
+#: Their last character may be a quote by chance; a quote at both ends is none.
+SECRETS = frozenset({"database_url", "jwt_secret", "rate_limit_storage_url"})
+
+_QUOTES = "\"'`“”‘’„«»"
+_SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://\S+:\d+", re.IGNORECASE)
+_ORIGIN = re.compile(
+    r"(?!http://.*:80$|https://.*:443$)(?P<scheme>[a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?"
+)
+#: Pages of these schemes have an opaque origin, and browsers send ``null`` for them (RFC 6454 §4).
+_OPAQUE = frozenset({"about", "blob", "data", "file", "javascript"})
+_FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def wrong(what: str) -> PydanticCustomError:
+    return PydanticCustomError("setting", "{what}", {"what": what})
+
+
+def shown(value: str) -> str:
+    """A value as a line may show it: none that could be a secret pasted into the wrong variable."""
+    return repr(value) if len(value) <= 60 and "@" not in value and ascii(value).isprintable() else "one of them"
+
+
+def spelling(name: str, value: Any) -> Any:
+    """What every value is looked at for: what platforms add to it or put in its place."""
+    if not isinstance(value, str) or not (text := value.strip()):
+        return value
+    ends = (text[0] in _QUOTES, text[-1] in _QUOTES)
+    if all(ends) or (any(ends) and name not in SECRETS):
+        raise wrong('has quotes around it, which "docker --env-file" and Kubernetes keep as part of it: remove them')
+    if _SERVICE_LINK.fullmatch(text):
+        raise wrong(
+            "is the address of a Kubernetes Service, which sets variables of this form for each Service: "
+            "set enableServiceLinks: false in the Pod, or name the Service differently"
+        )
+    return value
+
+
+def split(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.strip().startswith("[") and value.strip().endswith("]"):
+        raise wrong("is in brackets: write the values as they are, separated by commas")
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in value:
+        if "*" in origin:
+            raise wrong("names exact origins; * would let every page use a signed-in person's browser")
+        found = _ORIGIN.fullmatch(origin)
+        if found is None or found["scheme"] in _OPAQUE:
+            raise wrong(
+                f"{shown(origin)} is not an origin as browsers send it, such as https://app.example, "
+                "http://localhost:3000 or capacitor://localhost: in small letters, with no path, no slash at the end "
+                "and no usual port"
+            )
+    return value
+
+
+def field_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if name == "*" or not _FIELD_NAME.fullmatch(name):
+            raise wrong(f"{shown(name)} is not the name of a header field, such as X-Tenant; * is refused")
+    return value
+
+
+def limit(value: str) -> str:
+    try:
+        Limit.parse(value)
+    except ValueError as error:
+        raise wrong(str(error)) from None
+    return value
+
+
+def store(url: str) -> None:
+    """Raises for a store of counts that could not be used even if it ran."""
+    scheme = url.partition("://")[0].lower()
+    if not scheme.startswith(("redis", "valkey")):
+        raise wrong("must be redis://host:6379, rediss:// or valkey://")
+    try:
+        FailureThrottle("1/minute", url)
+    except ImportError:
+        raise wrong("needs pip install 'taskward[redis]'") from None
+    except Exception:  # whatever a store's client raises, perhaps with the URL in it
+        raise wrong(
+            "cannot be read: it must be redis://user:password@host:6379/0, "
+            "where a password with @ : / ? # [ or % in it has them percent-encoded"
+        ) from None
+
+
+def networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for address in value:
+        try:
+            ipaddress.ip_network(address)
+        except ValueError:
+            raise wrong(f"{shown(address)} is neither an address nor a network such as 10.0.0.0/8") from None
+    return value
+
+
+def public_url(value: str | None) -> str | None:
+    """An absolute URL without a slash at its end, to which paths are added."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fine = False
+    if not fine or parts.username is not None or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", value):
+        raise wrong(
+            "must be the http or https URL at which clients reach the service, such as "
+            "https://api.example.com/backend, without user, query or fragment"
+        )
+    return value.rstrip("/?#")
