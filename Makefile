@@ -6,7 +6,7 @@ COMPOSE = POSTGRES_PASSWORD=unused BETTER_AUTH_SECRET=unused docker compose
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run dev test test-python test-web test-browser contract torture bench bench-quick check fix audit up down ps logs lock clean
+.PHONY: help install run dev test test-python test-web test-stack test-browser contract torture bench bench-quick check fix audit up down ps logs lock clean
 
 ##@ Use it
 install: ; @$(PYTHON) scripts/install.py web ## Install everything into this folder (.venv, web/node_modules)
@@ -21,7 +21,7 @@ ps: ; @$(COMPOSE) ps --all ## What the containers do
 logs: ; @$(COMPOSE) logs --follow --tail 100 ## What the containers log
 
 ##@ Work on it
-test: test-python test-web test-browser ## Every test, against a real PostgreSQL it starts itself
+test: test-python test-web test-stack test-browser ## Every test, against a real PostgreSQL it starts itself
 check: install ## Format, lint and types, of both halves
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -37,6 +37,7 @@ lock: ; @PYTHON=$(PYTHON) sh scripts/lock.sh ## Write the lock files anew (UPGRA
 ##@ Parts of the tests
 test-python: install ; @$(BIN)/python -m pytest $(ARGS) ## The service (ARGS="-k name" for some of it)
 test-web: install ; @npm --prefix web run --silent test ## The web client's own
+test-stack: ; @$(PYTHON) scripts/install.py build && STACK=1 $(BIN)/python -m pytest tests/stack $(ARGS) ## The whole stack as make run starts it; backup and restore
 test-browser: ; @$(PYTHON) scripts/install.py build && $(BIN)/python scripts/browser.py ## A person in a real Chromium
 contract: python ; @$(BIN)/python -m pytest tests/contract $(ARGS) ## The HTTP contract (ARGS="--base-url http://…" for a running server)
 torture: python ; @$(BIN)/python -m pytest tests/attacks tests/isolation tests/faults tests/replicas -p tests.support.leaks -m "torture or not torture" --write-reliability docs/reliability.md $(ARGS) ## Everything that can go wrong, in real time; writes docs/reliability.md

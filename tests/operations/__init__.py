@@ -1,0 +1,1 @@
+"""Tests of what operates the service: monitoring, manifests, upgrades."""
