@@ -85,7 +85,7 @@ test("a new password ends every other session; a wrong one changes nothing", asy
     await page.getByRole("button", { name: "Change password" }).click();
   };
   await change("not my password");
-  await expect(page.getByText("That isn't your password.")).toBeVisible();
+  await expect(page.getByRole("main").getByText("That isn't your password.")).toBeVisible();
   expect(await tokenStatus(other)).toBe(200);
   await change(person.password);
   await expect(page.getByRole("button", { name: "Sign out there" })).toHaveCount(0);

@@ -1,6 +1,8 @@
 /** Better Auth as the browser calls it, with its failures in our words. */
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
+import { decodeJwt } from "jose";
+import { DPOP, proofFor, setIssuerClock } from "./api/dpop";
 import { ApiProblem, asProblem, retryAfterOf } from "./api/problem";
 
 export const authClient = createAuthClient({ plugins: [jwtClient()] });
@@ -51,10 +53,17 @@ export async function kept(signedIn: Promise<Asked>): Promise<Asked> {
 
 /** A new bearer token for whoever the session cookie says. */
 export async function mintToken(): Promise<string> {
+  // A token bound to this page's key is asked for with a proof of having it.
+  const headers: Record<string, string> = DPOP
+    ? { DPoP: await proofFor("GET", `${window.location.origin}/api/auth/token`) }
+    : {};
   const { data, refusal } = await asked<{ token: string }>((options) =>
-    authClient.token({ fetchOptions: options }),
+    authClient.token({ fetchOptions: { ...options, headers } }),
   );
-  if (data) return data.token;
+  if (data) {
+    if (DPOP) setIssuerClock(decodeJwt(data.token).iat ?? 0);
+    return data.token;
+  }
   if (refusal.status === 401) throw new ApiProblem("signed-out");
   throw new ApiProblem("busy", { retryAfter: refusal.retryAfter });
 }

@@ -64,10 +64,10 @@ describe("the house", () => {
 
   it("documents every variable that is read", () => {
     const example = read(".env.example");
-    const settings = read("lib/server/settings.ts") + read("server/start.mjs");
+    const settings = read("lib/server/settings.ts") + read("server/start.mjs") + read("lib/api/dpop.ts");
     const names = new Set(settings.match(/\b(?:[A-Z][A-Z0-9]*_)+[A-Z0-9]+\b/g));
     const ours = [...names].filter((name) =>
-      /^(DATABASE|BETTER_AUTH|TASKWARD|JWT|OIDC|WEB|REVOCATIONS|SMTP)_/.test(name),
+      /^(DATABASE|BETTER_AUTH|TASKWARD|JWT|OIDC|WEB|REVOCATIONS|SMTP|MAIL|NEXT_PUBLIC)_/.test(name),
     );
     expect(ours.length).toBeGreaterThan(8);
     for (const name of ours) expect(example).toContain(name);

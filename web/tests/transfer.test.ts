@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Task } from "@/lib/api/tasks";
 import { deviceOf } from "@/lib/device";
+import { typedOf } from "@/lib/tasks/fields";
 import { fromCsv, toCsv } from "@/lib/transfer/csv";
 import { readFile, toCsvFile, toJsonFile, UnknownFile } from "@/lib/transfer/file";
 import { type Imported, importTasks } from "@/lib/transfer/transfer";
@@ -30,12 +31,7 @@ describe("a file of tasks", () => {
     ["JSON", toJsonFile(AWKWARD, "2026-01-01T00:00:00Z")],
     ["CSV", toCsvFile(AWKWARD)],
   ])("in %s comes back as it went", (_, text) => {
-    const wanted = AWKWARD.map(({ id, title, description, completed }) => ({
-      id,
-      title,
-      description,
-      completed,
-    }));
+    const wanted = AWKWARD.map((task) => ({ id: task.id, typed: typedOf(task), completed: task.completed }));
     expect(readFile(text)).toEqual(wanted);
   });
 
@@ -45,8 +41,8 @@ describe("a file of tasks", () => {
 
   it("may be a table by hand, in any order, with any line ends", () => {
     expect(readFile("Completed,Title\nyes,Milk\n,Bread")).toEqual([
-      { id: undefined, title: "Milk", description: null, completed: true },
-      { id: undefined, title: "Bread", description: null, completed: false },
+      { id: undefined, typed: { title: "Milk", description: "" }, completed: true },
+      { id: undefined, typed: { title: "Bread", description: "" }, completed: false },
     ]);
   });
 

@@ -1,4 +1,5 @@
 /** `fetch` with the bearer token: renews and retries once when refused, and turns every failure into an `ApiProblem`. */
+import { authorize, DPOP } from "./dpop";
 import { logRequest } from "./log";
 import { ApiProblem, asProblem, isAbort, problemOf } from "./problem";
 import type { TokenHolder } from "./token";
@@ -10,7 +11,7 @@ type Fetch = (request: Request) => Promise<Response>;
 async function attempt(send: Fetch, request: Request, body: string, token: string): Promise<Response> {
   const { method } = request;
   const headers = new Headers(request.headers);
-  headers.set("Authorization", `Bearer ${token}`);
+  await authorize(headers, token, method, request.url);
   // A server that accepts and never answers is as unreachable as one that is away.
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(PATIENCE_MS)]);
   const began = performance.now();
@@ -58,9 +59,11 @@ export function authorizedFetch(tokens: TokenHolder, send: Fetch = (request) => 
 
 /** For the page's last moment: sent at once with the token at hand, and outlives the page. Nobody reads the answer. */
 export function partingFetch(token: string): Fetch {
-  return (request) => {
+  return async (request) => {
     const headers = new Headers(request.headers);
-    headers.set("Authorization", `Bearer ${token}`);
+    // Without a proof to wait for, nothing is: a page that goes may not come to its next task.
+    const ready = authorize(headers, token, request.method, request.url);
+    if (DPOP) await ready;
     return fetch(request, { headers, keepalive: true, credentials: "omit", cache: "no-store" });
   };
 }

@@ -1,4 +1,5 @@
 /** Deleting a person's tasks before their account goes, and once more when no token of theirs can write any. */
+import { authorize, DPOP, thumbprint } from "../api/dpop";
 import { getAuth } from "./auth";
 import { pool, SCHEMA } from "./database";
 import { settings } from "./settings";
@@ -17,9 +18,13 @@ export class TasksRemain extends Error {}
 const words = (error: unknown) => (error instanceof Error ? error.message : "unknown");
 
 async function call(token: string, method: string, path: string): Promise<void> {
-  const response = await fetch(`${settings().apiInternalUrl}/api/me/tasks${path}`, {
+  const { apiUrl, apiInternalUrl } = settings();
+  const headers = new Headers();
+  // A proof names the URL that clients use, which is the service's PUBLIC_URL.
+  await authorize(headers, token, method, `${apiUrl}/api/me/tasks${path}`);
+  const response = await fetch(`${apiInternalUrl}/api/me/tasks${path}`, {
     method,
-    headers: { Authorization: `Bearer ${token}` },
+    headers,
     signal: AbortSignal.timeout(PATIENCE_MS),
     cache: "no-store",
   });
@@ -30,7 +35,8 @@ async function call(token: string, method: string, path: string): Promise<void> 
 /** A token of no session, for our own errand. `iat` in epoch seconds. */
 async function errand(sub: string, iat = Math.floor(Date.now() / 1000)): Promise<string> {
   const auth = await getAuth();
-  const { token } = await auth.api.signJWT({ body: { payload: { sub, iat, exp: iat + TOKEN_S } } });
+  const bound = DPOP ? { cnf: { jkt: await thumbprint() } } : {};
+  const { token } = await auth.api.signJWT({ body: { payload: { sub, iat, exp: iat + TOKEN_S, ...bound } } });
   return token;
 }
 

@@ -1,5 +1,6 @@
 /** What a token says besides whose it is, and who gets none. */
 import { APIError } from "better-auth/api";
+import { type Confirmation, confirmation } from "./binding";
 import { isLeaving } from "./farewell";
 
 interface SessionOfPerson {
@@ -8,7 +9,10 @@ interface SessionOfPerson {
 }
 
 /** `sub`, `iat`, `exp`, `iss` and `aud` are added by the plugin. No name and no e-mail: the service needs neither. */
-export async function tokenPayload({ user, session }: SessionOfPerson): Promise<{ sid: string }> {
+export async function tokenPayload({
+  user,
+  session,
+}: SessionOfPerson): Promise<{ sid: string } & Confirmation> {
   // A session that was being made while the account was deactivated outlives the others, but gets no token.
   if (user.banned)
     throw new APIError("UNAUTHORIZED", { code: "BANNED_USER", message: "This account is deactivated" });
@@ -17,5 +21,5 @@ export async function tokenPayload({ user, session }: SessionOfPerson): Promise<
       code: "LEAVING",
       message: "This account is being deleted",
     });
-  return { sid: session.id };
+  return { sid: session.id, ...(await confirmation()) };
 }

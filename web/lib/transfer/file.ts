@@ -1,19 +1,19 @@
 /** Tasks as a file, in JSON or CSV, and back. */
 import type { Task } from "../api/tasks";
+import { FIELD_NAMES, fieldOf, type Typed } from "../tasks/fields";
 import { fromCsv, toCsv } from "./csv";
 
 /** What is read from a file: only what a task is made of. */
 export interface Draft {
   id: string | undefined;
-  title: string;
-  description: string | null;
+  typed: Typed;
   completed: boolean;
 }
 
 /** Not a file of tasks. */
 export class UnknownFile extends Error {}
 
-const COLUMNS = ["id", "title", "description", "completed", "created_at", "updated_at"] as const;
+const COLUMNS = ["id", ...FIELD_NAMES, "completed", "created_at", "updated_at"] as const;
 const BYTE_ORDER_MARK = "\ufeff";
 
 export function toJsonFile(tasks: readonly Task[], at: string): string {
@@ -28,12 +28,14 @@ export function toCsvFile(tasks: readonly Task[]): string {
 
 function draft(entry: unknown): Draft {
   if (typeof entry !== "object" || entry === null) throw new UnknownFile();
-  const { id, title, description, completed } = entry as Record<string, unknown>;
-  if (typeof title !== "string") throw new UnknownFile();
+  const { id, completed, ...members } = entry as Record<string, unknown>;
+  const texts = FIELD_NAMES.map((name) => [name, members[name] ?? ""] as const);
+  for (const [name, text] of texts)
+    if (typeof text !== "string" || (fieldOf(name).required && typeof members[name] !== "string"))
+      throw new UnknownFile();
   return {
     id: typeof id === "string" && id ? id : undefined,
-    title,
-    description: typeof description === "string" && description ? description : null,
+    typed: Object.fromEntries(texts) as Typed,
     completed: completed === true || /^(true|yes|1|x|done)$/i.test(String(completed ?? "")),
   };
 }
@@ -48,7 +50,7 @@ function fromJson(text: string): Draft[] {
 function fromTable(text: string): Draft[] {
   const [head = [], ...rows] = fromCsv(text);
   const names = head.map((name) => name.trim().toLowerCase());
-  if (!names.includes("title")) throw new UnknownFile();
+  if (FIELD_NAMES.some((name) => fieldOf(name).required && !names.includes(name))) throw new UnknownFile();
   return rows.map((cells) => draft(Object.fromEntries(names.map((name, at) => [name, cells[at] ?? ""]))));
 }
 

@@ -1,7 +1,7 @@
 /** All of a person's tasks out of the service, and tasks of a file into it. */
 import { ApiProblem } from "../api/problem";
 import type { Task, TaskPage } from "../api/tasks";
-import { problemsOf, tidied } from "../words";
+import { problemsOf, readWords, type Words } from "../tasks/fields";
 import type { Draft } from "./file";
 
 type Send = (request: Request) => Promise<Response>;
@@ -53,7 +53,7 @@ export interface Imported {
 }
 
 /** One task. Waits when the service says that it is busy. True when it was new. */
-async function put(service: Service, key: string, body: Omit<Draft, "id">): Promise<boolean> {
+async function put(service: Service, key: string, body: Words & { completed: boolean }): Promise<boolean> {
   for (let pauses = 0; ; pauses += 1) {
     try {
       const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
@@ -78,8 +78,8 @@ export async function importTasks(
   const here = new Set((await allTasks(service)).map(({ id }) => id));
   const counted: Imported = { added: 0, known: 0, unfit: 0 };
   const seen = new Map<string, number>();
-  for (const [at, { id, title, description, completed }] of [...drafts].reverse().entries()) {
-    const words = tidied(title, description ?? "");
+  for (const [at, { id, typed, completed }] of [...drafts].reverse().entries()) {
+    const words = readWords(typed);
     const body = { ...words, completed };
     const content = digest(JSON.stringify([id, body]));
     const times = (seen.get(content) ?? 0) + 1;

@@ -1,0 +1,27 @@
+import { decodeJwt } from "jose";
+import { proofFor, thumbprint } from "../lib/api/dpop";
+import { expect, somebody, test, webUrl } from "./support";
+
+test("a token asked for with a proof is bound to its key; with a proof that does not hold there is none", async ({
+  request,
+}) => {
+  const headers = { Origin: webUrl() };
+  await request.post(`${webUrl()}/api/auth/sign-up/email`, { headers, data: somebody() });
+  const url = `${webUrl()}/api/auth/token`;
+  const ask = (proof: string) => request.get(url, { headers: { DPoP: proof } });
+  const response = await ask(await proofFor("GET", url));
+  expect(response.status()).toBe(200);
+  const { token } = (await response.json()) as { token: string };
+  expect(decodeJwt(token).cnf).toEqual({ jkt: await thumbprint() });
+  const wrong = {
+    "of another method": await proofFor("POST", url),
+    "of another URL": await proofFor("GET", `${webUrl()}/api/auth/jwks`),
+    "with another signature": `${(await proofFor("GET", url)).slice(0, -8)}AAAAAAAA`,
+    "that is none": "nonsense",
+  };
+  for (const [what, proof] of Object.entries(wrong)) {
+    const refused = await ask(proof);
+    expect(refused.status(), what).toBe(400);
+    expect(await refused.json(), what).not.toHaveProperty("token");
+  }
+});

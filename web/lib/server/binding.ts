@@ -1,0 +1,35 @@
+/** Binds a token to the key of whoever asks for it with a DPoP proof (RFC 9449). */
+import { tryGetCurrentAuthEndpointContext } from "@better-auth/core/context";
+import { APIError } from "better-auth/api";
+import { verifyDpopProof } from "better-auth/oauth2";
+import { settings } from "./settings";
+
+/**
+ * How old a proof for `/token` may be, in seconds. The session's cookie is what is asked for there; an old proof only
+ * binds the token to a key that its sender may not have. So the page's clock may be wrong.
+ */
+const PROOF_AGE_S = 24 * 60 * 60;
+
+export interface Confirmation {
+  cnf?: { jkt: string };
+}
+
+/** Empty without a proof. Raises a 400 for one that does not hold: a token that is not bound was not asked for. */
+export async function confirmation(): Promise<Confirmation> {
+  const proofJwt = tryGetCurrentAuthEndpointContext()?.headers?.get("dpop");
+  if (!proofJwt) return {};
+  try {
+    const { jkt } = await verifyDpopProof({
+      proofJwt,
+      method: "GET",
+      url: `${settings().origin}/api/auth/token`,
+      proofMaxAgeSeconds: PROOF_AGE_S,
+    });
+    return { cnf: { jkt } };
+  } catch {
+    throw new APIError("BAD_REQUEST", {
+      code: "INVALID_DPOP_PROOF",
+      message: "The DPoP proof does not hold",
+    });
+  }
+}
