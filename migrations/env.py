@@ -7,8 +7,9 @@ from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from taskward.app import RESOURCES  # noqa: F401 - importing it declares the tables of every resource
 from taskward.database.dsn import one_dsn_for_each_host
-from taskward.tasks.table import metadata
+from taskward.database.schema import metadata
 
 LOCK = 7_261_539_402  # any number, as long as every replica takes the same
 

@@ -16,9 +16,9 @@ from starlette.requests import Request
 
 from taskward.app import create_app
 from taskward.database.engine import Database
+from taskward.database.schema import REVISION
 from taskward.operating.health import Readiness, keys_state
 from taskward.problems import DatabaseUnavailable
-from taskward.tasks.table import REVISION
 from tests.conftest import connection
 from tests.support.application import settings_for
 from tests.support.issuer import Answer, Issuer
@@ -139,12 +139,12 @@ class Asked(Database):
         self.let.set()
         self.down = False
 
-    async def row(self, statement: Any, values: Any) -> Any:
+    async def ask(self, question: Any) -> Any:
         self.times += 1
         await self.let.wait()
         if self.down:
             raise DatabaseUnavailable("ConnectionRefusedError")
-        return {"version_num": REVISION}
+        return [{"version_num": REVISION}]
 
 
 class Probe:
@@ -157,7 +157,7 @@ class Probe:
         try:
             return (await self.readiness.ready(Request({"type": "http"}))).status_code
         except DatabaseUnavailable as refused:
-            return refused.status
+            return refused.kind.status
 
     async def statuses(self, number: int) -> set[int]:
         return set(await asyncio.gather(*(self.status() for _ in range(number))))

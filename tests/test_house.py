@@ -18,15 +18,22 @@ MODULES = {
 
 ROOMS = [
     {"embedded", "problems"},
+    {"environment", "values"},
     {"database"},
-    {"environment", "values", "settings"},
+    {"settings"},
     {"operating"},
-    {"api", "tasks"},
+    {"api"},
+    {"tasks"},
     {"server"},
     {"app"},
     {"cli"},
 ]
 """Who may know whom: a room imports from rooms further up, and from its own."""
+
+RUN_AS_PROGRAMS: dict[str, str] = {
+    "taskward.api.openapi": "prints the document of the whole application when it is run",
+}
+"""Modules that import the application below ``if __name__ == "__main__"``, each with its reason."""
 
 LONGER_THAN_250: dict[str, str] = {
     "tokenward.testing.issuer": "an issuer and the key server in front of it are read together",
@@ -74,7 +81,7 @@ def test_imports_go_one_way(module: str) -> None:
     rank(module)
     for imported in imports(module):
         if room(imported) and room(imported) != room(module):
-            assert rank(imported) <= rank(module), f"{module} imports {imported}"
+            assert rank(imported) < rank(module) or module in RUN_AS_PROGRAMS, f"{module} imports {imported}"
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("tokenward")])

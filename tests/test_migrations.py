@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from taskward.database.dsn import plain_dsn
 from taskward.database.migrate import config, downgrade, upgrade
-from taskward.tasks.table import REVISION, metadata
+from taskward.database.schema import REVISION, metadata
 from tests.support.postgres import Databases
 from tests.support.process import free_port
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import httpx
@@ -135,23 +133,6 @@ async def test_five_hundred_tokens_are_one_fetch_of_the_key_set(client: httpx.As
     assert issuer.fetches == 1
 
 
-#: Calls and resumptions of Python functions of the service and of Starlette in one request, with a tenth to spare:
-#: Python versions differ a little. A number that has to grow is a cost somebody should have decided on.
-CALLS = {"get": 118, "list": 174, "post": 121, "patch": 133, "delete": 119}
-
-
-@pytest.mark.parametrize("what", CALLS)
-async def test_a_request_stays_within_its_number_of_calls(what: str, app: Any, alice: Any) -> None:
-    for _ in range(50):
-        one = await new(alice)
-    # From the second time on, the statement is prepared.
-    await call(app, scope_of(alice, what, await new(alice)))
-    counted = await profiled(app, scope_of(alice, what, one))
-    ours = counted["taskward"] + counted["starlette"]
-    assert ours <= CALLS[what], counted
-    assert not counted["sqlalchemy"], "statements are compiled when they are imported, not when they are run"
-
-
 async def test_requests_leave_nothing_behind(app: Any, alice: Any) -> None:
     scope = scope_of(alice, "get", await new(alice))
     for _ in range(100):
@@ -222,20 +203,3 @@ async def call(app: Any, scope: dict[str, Any]) -> int:
 
     await app({**scope}, receive, send)
     return status
-
-
-async def profiled(app: Any, scope: dict[str, Any]) -> Counter[str]:
-    """Calls by package."""
-    counted: Counter[str] = Counter()
-
-    def count(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call":
-            counted[str(frame.f_globals.get("__name__")).partition(".")[0]] += 1
-
-    sys.setprofile(count)
-    try:
-        status = await call(app, scope)
-    finally:
-        sys.setprofile(None)
-    assert status < 400
-    return counted

@@ -16,16 +16,19 @@ from starlette.types import ASGIApp
 
 from taskward import environment
 from taskward.api import docs, metadata, openapi
-from taskward.api.owner import OwnerGate, PrivateMount, match_to_the_end
+from taskward.api.cors import with_cors
+from taskward.api.openapi import Resource
+from taskward.api.owner import OwnerGate
+from taskward.api.routing import PrivateMount, match_to_the_end
 from taskward.database.engine import Database
+from taskward.database.schema import REVISION
 from taskward.operating import health, log
-from taskward.operating.envelope import Envelope, request_id_var, with_cors
+from taskward.operating.envelope import Envelope, request_id_var
 from taskward.operating.forwarded import Forwarded
 from taskward.operating.metrics import Metrics
 from taskward.problems import HANDLERS, DatabaseUnavailable, on_problem
 from taskward.settings import Settings, key_server_is_local, load_settings
-from taskward.tasks.routes import ROUTES
-from taskward.tasks.table import REVISION
+from taskward.tasks.routes import TASKS
 from tokenward import (
     Authenticator,
     Clock,
@@ -39,6 +42,9 @@ from tokenward.source import KeySource
 from tokenward.starlette import BearerBackend
 
 GAUGE_SECONDS = 5.0
+
+#: What the API serves; a further resource is one more entry.
+RESOURCES: tuple[Resource, ...] = (TASKS,)
 
 
 def from_environment() -> ASGIApp:
@@ -73,6 +79,7 @@ def create_app(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout,
+        idle=settings.database_idle,
     )
 
     @contextlib.asynccontextmanager
@@ -89,12 +96,13 @@ def create_app(
             await db.close()
             events.sum_up(now=True)
 
-    api = AuthenticationMiddleware(OwnerGate(Router(ROUTES, redirect_slashes=False), db), BearerBackend(authenticator))
+    private = [route for resource in RESOURCES for route in resource.routes]
+    api = AuthenticationMiddleware(OwnerGate(Router(private, redirect_slashes=False), db), BearerBackend(authenticator))
     app = Starlette(
         routes=[
             PrivateMount("/api", api),  # private by where it stands
             *health.routes(health.Readiness(db, source, REVISION)),
-            *openapi.routes(),
+            *openapi.routes(RESOURCES),
             *docs.routes(),
             *metadata.routes(settings.jwt_issuer),
         ],
@@ -102,7 +110,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    match_to_the_end((*ROUTES, *app.routes))
+    match_to_the_end((*private, *app.routes))
     wrapped: ASGIApp = with_cors(app, settings.cors_origins, settings.cors_headers)
     if settings.trusted_proxies:
         wrapped = Forwarded(wrapped, settings.trusted_proxies)

@@ -1,27 +1,8 @@
-"""Every failure the service answers with, and its one rendering: problem+json (RFC 9457).
-
-::
-
-    Problem
-    ├── BadRequest            400 bad_request           malformed_json, invalid_request
-    ├── NotOwner              403 authorization_error   not_owner
-    ├── NotFound              404 not_found             not_found
-    ├── NotAcceptable         406 not_acceptable        not_acceptable
-    ├── RequestTimeout        408 request_timeout       request_timeout
-    ├── PreconditionFailed    412 precondition_failed   precondition_failed
-    ├── ContentTooLarge       413 content_too_large     content_too_large
-    ├── UriTooLong            414 uri_too_long          uri_too_long
-    ├── UnsupportedMediaType  415 unsupported_media_type
-    ├── Invalid               422 validation_error      validation_error, every bad field in ``errors``
-    ├── HeadTooLarge          431 header_fields_too_large
-    ├── Leaving               503 unavailable           shutting_down, from readiness alone
-    └── DatabaseUnavailable   503 unavailable           database_unavailable
-    AuthError (tokenward) 400, 401, 429, 503        rendered here like the rest
-"""
+"""Every failure that the service answers with, as data, and its one rendering: problem+json (RFC 9457)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -32,171 +13,164 @@ from tokenward import AuthError
 
 MEDIA_TYPE = "application/problem+json"
 
+#: What OpenAPI calls the answers of each status, and says of them.
+DESCRIBED = {
+    400: ("BadRequest", "The request cannot be read: body not JSON, or two Authorization headers."),
+    401: ("Unauthenticated", "No token, or one that was refused; see `WWW-Authenticate`."),
+    403: ("NotOwner", "The path names somebody else."),
+    404: ("NotFound", "No such task of this person."),
+    405: ("MethodNotAllowed", "Not with this method; see `Allow`."),
+    406: ("NotAcceptable", "The Accept header rules JSON out."),
+    412: ("PreconditionFailed", "`If-Match` no longer holds."),
+    413: ("ContentTooLarge", "The body is larger than 64 KiB."),
+    415: ("UnsupportedMediaType", "The body is of another media type."),
+    422: ("Invalid", "Some of what was sent is not valid; every bad field is in `errors`."),
+    429: ("TooManyFailures", "Too many refused tokens from this address; see `Retry-After`."),
+    500: ("Crashed", "Something went wrong on our side."),
+    503: ("Unavailable", "Keys or database cannot be reached right now; see `Retry-After`."),
+}
 
-class Problem(Exception):
-    """A refusal with its answer. ``detail`` is a fixed phrase for the client."""
-
-    status: ClassVar[int]
-    error_type: ClassVar[str]
-    code: str
-    detail: str
-
-    def __init__(
-        self,
-        detail: str | None = None,
-        *,
-        code: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        errors: list[dict[str, str]] | None = None,
-    ) -> None:
-        self.detail = detail or self.detail
-        self.code = code or self.code
-        self.headers = dict(headers or {})
-        self.errors = errors
-        super().__init__(self.detail)
-
-
-class BadRequest(Problem):
-    status, error_type, code = 400, "bad_request", "invalid_request"
-    detail = "The request cannot be read"
-
-
-class PreflightRefused(BadRequest):
-    detail = "Pages of that origin may not ask for this; CORS_ORIGINS says which may"
-
-
-class NotOwner(Problem):
-    status, error_type, code = 403, "authorization_error", "not_owner"
-    detail = "The path names somebody else; use your own id, or me"
-
-
-class NotFound(Problem):
-    status, error_type, code = 404, "not_found", "not_found"
-    detail = "There is nothing here by that name"
-
-
-class NotAcceptable(Problem):
-    status, error_type, code = 406, "not_acceptable", "not_acceptable"
-    detail = "Answers are application/json; the Accept header rules that out"
-
-
-class RequestTimeout(Problem):
-    status, error_type, code = 408, "request_timeout", "request_timeout"
-    detail = "The request took too long to arrive"
-
-
-class PreconditionFailed(Problem):
-    status, error_type, code = 412, "precondition_failed", "precondition_failed"
-    detail = "The task has changed since that ETag; fetch it again and decide anew"
-
-
-class ContentTooLarge(Problem):
-    status, error_type, code = 413, "content_too_large", "content_too_large"
-    detail = "The body is larger than 64 KiB"
-
-
-class UriTooLong(Problem):
-    status, error_type, code = 414, "uri_too_long", "uri_too_long"
-    detail = "The address is longer than 8 KiB"
-
-
-class UnsupportedMediaType(Problem):
-    status, error_type, code = 415, "unsupported_media_type", "unsupported_media_type"
-    detail = "Send the body as application/json"
-
-
-class Invalid(Problem):
-    status, error_type, code = 422, "validation_error", "validation_error"
-    detail = "Some of what was sent is not valid; see errors"
-
-
-class HeadTooLarge(Problem):
-    status, error_type, code = 431, "header_fields_too_large", "header_fields_too_large"
-    detail = "A request has at most 100 header fields and 64 KiB of them"
-
-
-class Leaving(Problem):
-    status, error_type, code = 503, "unavailable", "shutting_down"
-    detail = "This process is about to end; others serve"
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "1"})
-
-
-class DatabaseUnavailable(Problem):
-    """The database cannot be used right now. ``reason`` is for the log."""
-
-    status, error_type, code = 503, "unavailable", "database_unavailable"
-    detail = "The database cannot be reached right now; try again shortly"
-
-    def __init__(self, reason: str, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"Retry-After": "1"})
-        self.reason = reason
-
-
-_AUTH_ERROR_TYPES = {
+#: ``error_type`` of what tokenward refuses; its errors bring their own code and text.
+_AUTH_TYPES = {
     400: "bad_request",
     401: "authentication_error",
+    403: "authorization_error",
     429: "rate_limited",
     503: "unavailable",
 }
 
 
+class Kind(NamedTuple):
+    """One kind of failure; ``detail`` is the fixed phrase that a client is told."""
+
+    status: int
+    error_type: str
+    code: str
+    detail: str
+
+
+def _named(status: int, word: str, detail: str) -> Kind:
+    return Kind(status, word, word, detail)
+
+
+BAD_REQUEST = Kind(400, "bad_request", "invalid_request", "The request cannot be read")
+MALFORMED_JSON = Kind(400, "bad_request", "malformed_json", "The body is not valid JSON")
+PREFLIGHT_REFUSED = Kind(
+    400, "bad_request", "invalid_request", "Pages of that origin may not ask for this; CORS_ORIGINS says which may"
+)
+NOT_OWNER = Kind(403, "authorization_error", "not_owner", "The path names somebody else; use your own id, or me")
+NOT_FOUND = _named(404, "not_found", "There is nothing here by that name")
+METHOD_NOT_ALLOWED = _named(405, "method_not_allowed", "This path does not answer to that method; see Allow")
+NOT_ACCEPTABLE = _named(406, "not_acceptable", "Answers are application/json; the Accept header rules that out")
+REQUEST_TIMEOUT = _named(408, "request_timeout", "The request took too long to arrive")
+PRECONDITION_FAILED = _named(
+    412, "precondition_failed", "The task has changed since that ETag; fetch it again and decide anew"
+)
+CONTENT_TOO_LARGE = _named(413, "content_too_large", "The body is larger than 64 KiB")
+URI_TOO_LONG = _named(414, "uri_too_long", "The address is longer than 8 KiB")
+UNSUPPORTED_MEDIA_TYPE = _named(415, "unsupported_media_type", "Send the body as application/json")
+INVALID = _named(422, "validation_error", "Some of what was sent is not valid; see errors")
+HEAD_TOO_LARGE = _named(431, "header_fields_too_large", "A request has at most 100 header fields and 64 KiB of them")
+CRASHED = _named(500, "internal_error", "Something went wrong on our side")
+SHUTTING_DOWN = Kind(503, "unavailable", "shutting_down", "This process is about to end; others serve")
+DATABASE_UNAVAILABLE = Kind(
+    503, "unavailable", "database_unavailable", "The database cannot be reached right now; try again shortly"
+)
+
+
+class Problem(Exception):
+    """A refusal.
+
+    ``errors`` has one entry for each bad field; ``reason`` is for the log and never leaves the service.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: list[dict[str, str]] | None = None,
+        reason: str = "",
+    ) -> None:
+        super().__init__(detail or kind.detail)
+        self.kind = kind
+        self.detail = detail or kind.detail
+        self.headers = {"Retry-After": "1"} if kind.status == 503 else dict(headers or {})
+        self.errors = errors
+        self.reason = reason
+
+
+class Invalid(Problem):
+    """422 with every bad field at once: ``[{"field", "message"}]``."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__(INVALID, errors=errors)
+        self.errors: list[dict[str, str]] = errors
+
+
+class DatabaseUnavailable(Problem):
+    """The database cannot be used right now. ``reason`` is for the log."""
+
+    def __init__(self, reason: str, detail: str | None = None) -> None:
+        super().__init__(DATABASE_UNAVAILABLE, detail, reason=reason)
+
+
 def render(
     request_id: str,
-    status: int,
-    error_type: str,
-    code: str,
-    detail: str,
+    kind: Kind,
+    detail: str | None = None,
     headers: Mapping[str, str] | None = None,
     errors: list[dict[str, str]] | None = None,
 ) -> Response:
     """The one shape of an error (RFC 9457 §3.1, with the members the contract adds)."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "status_code": status,
-        "error_type": error_type,
-        "code": code,
+        "title": HTTPStatus(kind.status).phrase,
+        "status": kind.status,
+        "detail": detail or kind.detail,
+        "status_code": kind.status,
+        "error_type": kind.error_type,
+        "code": kind.code,
         "request_id": request_id,
     }
     if errors:
         body["errors"] = errors
-    return Response(orjson.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
+    return Response(orjson.dumps(body), kind.status, dict(headers or {}), MEDIA_TYPE)
 
 
-def _request_id(request: Request) -> str:
-    return str(request.scope.get("request_id", ""))
+def _answer(request: Request, kind: Kind, reason: str, *rest: Any) -> Response:
+    """Render, and leave in the scope what the request's log line says of it."""
+    request.scope["problem"] = (kind.code, reason)
+    return render(str(request.scope.get("request_id", "")), kind, *rest)
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - only these are registered for it
-    return render(
-        _request_id(request), error.status, error.error_type, error.code, error.detail, error.headers, error.errors
-    )
+    return _answer(request, error.kind, error.reason, error.detail, error.headers, error.errors)
 
 
 async def on_auth_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AuthError)  # noqa: S101 - only these are registered for it
-    error_type = _AUTH_ERROR_TYPES[error.status]
-    return render(_request_id(request), error.status, error_type, error.code, error.phrase, error.headers)
+    kind = Kind(error.status, _AUTH_TYPES[error.status], error.code, error.phrase)
+    reason = str(getattr(error, "reason", "") or (error if error.status == 503 else ""))
+    return _answer(request, kind, reason, None, error.headers)
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own refusals: no such route, or not with this method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - only these are registered for it
     if error.status_code == 404:
-        return await on_problem(request, NotFound())
-    word = HTTPStatus(error.status_code).name.lower()
-    detail = "This path does not answer to that method; see Allow" if error.status_code == 405 else error.detail
-    return render(_request_id(request), error.status_code, word, word, detail, error.headers)
+        return _answer(request, NOT_FOUND, "")
+    if error.status_code == 405:
+        return _answer(request, METHOD_NOT_ALLOWED, "", None, error.headers)
+    kind = _named(error.status_code, HTTPStatus(error.status_code).name.lower(), error.detail)
+    return _answer(request, kind, "", None, error.headers)
 
 
 async def on_crash(request: Request, error: Exception) -> Response:
-    """Anything nobody foresaw: told to the log in full, to the client not at all."""
-    return render(_request_id(request), 500, "internal_error", "internal_error", "Something went wrong on our side")
+    """A failure that was not foreseen: the log gets all of it, the client nothing."""
+    return _answer(request, CRASHED, "")
 
 
 HANDLERS: dict[Any, Any] = {

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from taskward.database.engine import Database, Row, Statement
+from taskward.api.request import MAX_BODY
+from taskward.database.engine import Row, Rows
+from taskward.database.statement import Statement
 from taskward.problems import DatabaseUnavailable
 from taskward.tasks.bodies import TaskInput
-from taskward.tasks.query import MAX_BODY
 from taskward.tasks.repository import Tasks
-from taskward.tasks.sql import owned
 from taskward.tasks.table import tasks
 from tests.conftest import Person
 
@@ -83,8 +83,8 @@ async def test_a_key_used_for_other_content_is_named_and_changes_nothing(alice: 
 
 
 def test_a_statement_that_does_not_bind_its_owner_is_refused_when_it_is_made() -> None:
-    with pytest.raises(TypeError, match="without its owner"):
-        owned(select(tasks))
+    with pytest.raises(TypeError, match="without their owner"):
+        Statement(select(tasks))
 
 
 @pytest.mark.parametrize(("hours", "later"), [(-1, 3500), (1, 0)])
@@ -113,22 +113,22 @@ async def test_a_change_of_nothing_keeps_to_if_match_too(alice: Person) -> None:
     assert (await alice.get(path)).json() == changed.json()
 
 
-class Scripted(Database):
+class Scripted(Rows):
     """Answers each statement with the next rows of a script."""
 
     def __init__(self, *script: list[Row]) -> None:
         self.script = list(script)
 
-    async def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+    async def all(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
         return self.script.pop(0)
 
 
 async def test_a_key_that_expires_between_two_looks_is_free_and_one_that_never_settles_is_not_tried_for_ever() -> None:
     task, created = TaskInput(title="once"), {"id": 1}
-    assert await Tasks(Scripted([], [], [created]), "alice").create_once(task, "k") == (created, True)
+    assert await Tasks(Scripted([], [], [created])).create_once(task, "k") == (created, True)
     never = Scripted(*[[] for _ in range(20)])
     with pytest.raises(DatabaseUnavailable):
-        await Tasks(never, "alice").create_once(task, "k")
+        await Tasks(never).create_once(task, "k")
     assert len(never.script) == 14  # three tries of two statements
 
 

@@ -6,19 +6,24 @@ The behaviour is tested in test_isolation.py; here the SQL itself is looked at, 
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import itertools
+import pkgutil
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from taskward.database.engine import Database, Statement
+import taskward
+from taskward.database.engine import Database, Rows
+from taskward.database.schema import metadata
+from taskward.database.statement import ServerQuestion, Statement
+from taskward.operating import health
 from taskward.tasks import repository
 from taskward.tasks import sql as statements
 from taskward.tasks.repository import Tasks
-from taskward.tasks.table import metadata
 from tests.conftest import Introduce
 from tests.isolation.test_isolation import NOWHERE, REQUESTS
 
@@ -31,14 +36,15 @@ SUBSETS = [
     for fields in itertools.combinations(FIELDS, size)
     if not {"toggle", "completed"} <= set(fields)
 ]
+GUARDS = [frozenset(guards) for size in range(3) for guards in itertools.combinations(statements.GUARDS, size)]
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "listing": [
         dict(zip(("by_state", "after", "search"), flags, strict=True))
         for flags in itertools.product((False, True), repeat=3)
     ],
-    "changing": [{"fields": fields, "guarded": guarded} for fields in SUBSETS for guarded in (False, True)],
-    "clearing": [{"bounded": bounded} for bounded in (False, True)],
-    "deleting": [{"guarded": guarded} for guarded in (False, True)],
+    "changing": [{"fields": fields, "guards": guards} for fields in SUBSETS for guards in GUARDS],
+    "deleting": [{"guards": guards} for guards in GUARDS],
+    "clearing": [{"until": until} for until in (False, True)],
 }
 """How each function that makes statements is called; one without a line here is noticed below."""
 
@@ -88,39 +94,58 @@ def test_no_way_to_make_a_statement_is_left_out_here() -> None:
         for name, value in vars(statements).items()
         if callable(value) and getattr(value, "__module__", "") == statements.__name__ and not name.startswith("_")
     }
-    assert makers - {"owned"} == set(VARIANTS)
+    assert makers == set(VARIANTS)
 
 
 def test_a_repository_is_made_for_one_owner_and_no_method_takes_a_user() -> None:
-    assert list(inspect.signature(Tasks).parameters) == ["db", "owner"]
+    assert list(inspect.signature(Tasks).parameters) == ["rows"]
     for name, method in inspect.getmembers(Tasks, inspect.isfunction):
         if name != "__init__":
             parameters = set(inspect.signature(method).parameters)
             assert not parameters & {"user", "user_id", "owner", "sub", "subject", "identity"}, name
 
 
-def test_only_one_line_of_the_repository_speaks_to_the_database_and_it_says_who() -> None:
+def test_the_repository_has_rows_of_one_owner_and_no_other_way_to_the_database() -> None:
     tree = ast.parse(inspect.getsource(repository))
-    calls = [
-        ast.unparse(node)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("self._db.")
+    ways = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert {way for way in ways if way.startswith("self._rows.")} == {"self._rows.all"}
+    assert {name for name in vars(Rows) if not name.startswith("_")} == {"all", "owner"}
+    assert {name for name, value in vars(Database).items() if callable(value) and not name.startswith("_")} == {
+        *("open", "close", "of", "ask", "usage")
+    }
+
+
+def every_module() -> list[Any]:
+    return [
+        importlib.import_module(module.name)
+        for module in pkgutil.walk_packages(taskward.__path__, "taskward.")
+        if not module.name.startswith(("taskward.migrations", "taskward.embedded"))
     ]
-    assert calls == ["self._db.rows"]
-    assert "values['owner'] = self.owner" in ast.unparse(tree)
+
+
+def test_a_statement_that_names_no_owner_exists_in_no_module_but_where_readiness_asks_the_server() -> None:
+    questions = {
+        f"{module.__name__}.{name}"
+        for module in every_module()
+        for name, value in vars(module).items()
+        if isinstance(value, ServerQuestion)
+    }
+    assert questions == {"taskward.operating.health._REVISION"}
+    tables = tuple(table.name for table in metadata.tables.values())
+    assert not [sql for sql in (health._REVISION.sql,) if any(table in sql for table in tables)]
 
 
 async def test_every_statement_that_really_runs_names_the_person_who_asked(
     person: Introduce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[tuple[Statement, dict[str, Any]]] = []
-    rows = Database.rows
+    rows = Rows.all
 
-    async def overheard(self: Database, statement: Statement, values: Any) -> Any:
-        ran.append((statement, dict(values)))
+    async def overheard(self: Rows, statement: Statement, values: Any) -> Any:
+        ran.append((statement, {**values, "owner": self.owner}))
         return await rows(self, statement, values)
 
-    monkeypatch.setattr(Database, "rows", overheard)
+    monkeypatch.setattr(Rows, "all", overheard)
     for sub in ("alice", "bob"):
         somebody = await person(sub)
         key = {"idempotency-key": "the same for both"}

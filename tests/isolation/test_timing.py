@@ -82,8 +82,8 @@ async def test_postgresql_reads_the_same_pages_for_both(database_url: str) -> No
             return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], plan["Actual Rows"]
 
         theirs = [row["id"] for row in await connection.fetch("SELECT id FROM tasks WHERE user_id = 'alice' LIMIT 20")]
-        changing = statements.changing(frozenset({"title"}), guarded=False)
-        for statement in (statements.GET, changing, statements.deleting(guarded=False)):
+        changing = statements.changing(frozenset({"title"}))
+        for statement in (statements.GET, changing, statements.deleting()):
             for _ in range(2):  # once for what the catalogue has to be asked
                 found = {await pages(statement, task_id) for task_id in [*theirs, *(uuid4() for _ in range(20))]}
             assert len(found) == 1, found

@@ -13,7 +13,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from taskward.database.engine import Database, Statement
+from taskward.database.connecting import Connector
+from taskward.database.statement import Statement
 from taskward.tasks import sql as statements
 
 EVERYBODY, HEAVY, USUAL = 300_000, "heavy", "person-7"
@@ -61,10 +62,13 @@ def _made_by(name: str, function: Any) -> Iterator[tuple[str, Statement]]:
     subsets = chain.from_iterable(combinations(fields, size) for size in range(1, 4))
     values: dict[str, list[Any]] = {
         "bool": [False, True],
-        "frozenset[str]": [*map(frozenset, subsets), frozenset({"toggle"})],
+        "fields": [*map(frozenset, subsets), frozenset({"toggle"})],
+        "guards": [frozenset(), *(frozenset({name}) for name in statements.GUARDS), frozenset(statements.GUARDS)],
     }
     parameters = inspect.signature(function).parameters.values()
-    for given in product(*(values[inspect.formatannotation(each.annotation)] for each in parameters)):
+    for given in product(
+        *(values.get(each.name) or values[inspect.formatannotation(each.annotation)] for each in parameters)
+    ):
         positional = [
             value for each, value in zip(parameters, given, strict=True) if each.kind is not each.KEYWORD_ONLY
         ]
@@ -111,7 +115,7 @@ class Planner:
 
     @classmethod
     async def of(cls, url: str) -> Planner:
-        return cls(await Database(url)._connect())
+        return cls(await Connector(url, 5).connect())
 
     async def plan(self, statement: Statement, owner: str, **values: Any) -> Plan:
         """The plan of the prepared statement, run and then undone."""
@@ -125,7 +129,9 @@ class Planner:
             "fingerprint": b"\0" * 32,
             "pattern": "%nothing is like that%",
             "limit": 51,
-            "versions": [datetime(2026, 11, 21, tzinfo=UTC)],
+            "if_match": [datetime(2026, 11, 21, tzinfo=UTC)],
+            "if_none_match": [datetime(2026, 11, 22, tzinfo=UTC)],
+            "until": datetime(2026, 11, 21, tzinfo=UTC),
         } | values
         arguments = ", ".join([await self._literal(value) for value in statement.arguments(everything)])
         transaction = self.connection.transaction()

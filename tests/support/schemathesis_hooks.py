@@ -1,7 +1,7 @@
 """What no schema can say, told to schemathesis: values of the right form that are refused for what happened before.
 
-A cursor has to come from a list, an If-Match from the task as it is, and an Idempotency-Key must not have been used for
-another task. Where schemathesis means a request to be valid, the first two are taken out and the key is made new.
+A cursor has to come from a list, a precondition from the task as it is, and an Idempotency-Key must not have been used
+for another task. Where schemathesis means a request to be valid, the first two are taken out and the key is made new.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.query.pop("cursor", None)
     if case.headers:
         case.headers.pop("If-Match", None)
+        if case.method != "GET":
+            case.headers.pop("If-None-Match", None)
     if case.headers and "Idempotency-Key" in case.headers:
         key = case.headers["Idempotency-Key"]
         case.headers["Idempotency-Key"] = secrets.token_hex(8) + key[16:]

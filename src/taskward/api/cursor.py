@@ -27,7 +27,7 @@ def read(owner: str, cursor: str) -> UUID:
     last = decoded[:16]
     if len(decoded) != 16 + _CHECK_BYTES or decoded[16:] != _check(owner, last):
         message = "is not a cursor of this list; take next_cursor as it came, or start without one"
-        raise Invalid(errors=[{"field": "cursor", "message": message}])
+        raise Invalid([{"field": "cursor", "message": message}])
     return UUID(bytes=last)
 
 

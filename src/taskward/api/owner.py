@@ -1,50 +1,26 @@
-"""Where the API is mounted: the ``{user_id}`` of the path is settled once, and a repository made for its owner."""
+"""Where the API is mounted: the ``{user_id}`` of the path is settled once, for every resource."""
 
-import re
-from collections.abc import Iterable
-
-from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from taskward.database.engine import Database
-from taskward.problems import ContentTooLarge, NotAcceptable, NotOwner
-from taskward.tasks.query import MAX_BODY
-from taskward.tasks.repository import Tasks
+from taskward.api.request import MAX_BODY
+from taskward.database.engine import Database, Rows
+from taskward.problems import CONTENT_TOO_LARGE, NOT_ACCEPTABLE, NOT_OWNER, Problem
 
 #: What most clients send, known without being read: nothing, everything, JSON.
 _ACCEPTED = frozenset({b"", b"*/*", b"application/json"})
 
 
-def match_to_the_end(routes: Iterable[BaseRoute]) -> None:
-    """Let no route match a path with a line end after it, as Starlette's patterns do: ``/docs%0a`` is not ``/docs``."""
-    for route in routes:
-        if isinstance(route, Route):
-            route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
-
-
-class PrivateMount(Mount):
-    """Everything at its path and below, whatever the rest of the path looks like.
-
-    Starlette's own Mount matches by a regular expression, past which a line end slips to the routes outside.
-    """
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        path = scope["path"]
-        if scope["type"] != "http" or not (path == self.path or path.startswith(f"{self.path}/")):
-            return Match.NONE, {}
-        return Match.FULL, {"root_path": self.path, "app_root_path": "", "endpoint": self.app}
-
-
 class OwnerGate:
-    """Sits behind authentication: ``scope["tasks"]`` becomes the caller's own repository, or the answer is 403.
+    """Sits behind authentication: ``scope["rows"]`` becomes the rows of the caller, or the answer is 403.
 
-    The path user is the token's subject or ``me``. The answer for anybody else is the same whether or not they exist,
-    because nothing is looked up to give it.
+    The path user is the token's subject or ``me``. Any other user gets the same answer, existing or not, because
+    nothing is looked up to give it.
     """
 
-    def __init__(self, app: ASGIApp, db: Database) -> None:
+    def __init__(self, app: ASGIApp, database: Database) -> None:
         self._app = app
-        self._db = db
+        self._database = database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _check_headers(scope)
@@ -52,9 +28,15 @@ class OwnerGate:
         _, _, user_id = scope["path"].removeprefix(scope["root_path"]).partition("/")
         user_id = user_id.partition("/")[0]
         if user_id != "me" and user_id != owner:
-            raise NotOwner
-        scope["tasks"] = Tasks(self._db, owner)
+            raise Problem(NOT_OWNER)
+        scope["rows"] = self._database.of(owner)
         await self._app(scope, receive, send)
+
+
+def rows_of(request: Request) -> Rows:
+    """The rows of the caller, from which a handler makes its repository."""
+    rows: Rows = request.scope["rows"]
+    return rows
 
 
 def _check_headers(scope: Scope) -> None:
@@ -62,11 +44,11 @@ def _check_headers(scope: Scope) -> None:
     accept = b""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
-            raise ContentTooLarge
+            raise Problem(CONTENT_TOO_LARGE)
         if name == b"accept":
             accept = accept + b"," + value if accept else value  # several are one list (RFC 9110 §5.3)
     if accept not in _ACCEPTED and not _accepts_json(accept.decode("latin-1")):
-        raise NotAcceptable
+        raise Problem(NOT_ACCEPTABLE)
 
 
 def _accepts_json(accept: str) -> bool:

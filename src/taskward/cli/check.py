@@ -17,11 +17,11 @@ from taskward.database.causes import advice, cause
 from taskward.database.dsn import ignored_parameters
 from taskward.database.engine import Database
 from taskward.database.inspection import Facts, inspect
+from taskward.database.schema import REVISION
 from taskward.operating import health
 from taskward.operating.writer import say_out
 from taskward.problems import DatabaseUnavailable
 from taskward.settings import BadSettings, Settings, load, load_settings
-from taskward.tasks.table import REVISION
 from tokenward import Clock, FailureThrottle, JwksSource, KeysUnavailable
 from tokenward.events import safe_kid
 

@@ -7,11 +7,11 @@ import structlog
 from taskward import environment
 from taskward.database import migrate as migrations
 from taskward.database.causes import advice, cause
+from taskward.database.schema import REVISION
 from taskward.operating import log
 from taskward.operating.writer import say, say_out
 from taskward.server import process
 from taskward.settings import BadSettings, Settings, load_settings
-from taskward.tasks.table import REVISION
 
 
 def serve(options: argparse.Namespace) -> int:

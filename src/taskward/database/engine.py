@@ -1,150 +1,244 @@
-"""The database: statements compiled once from SQLAlchemy Core, run on asyncpg's pool, one round trip each.
+"""The database: SQLAlchemy's AsyncEngine, asked for the rows of one owner, one statement and one round trip at a time.
 
-Rules of this file: no SQL of anybody's is written here, and no driver error leaves it: what means "not now" becomes
-DatabaseUnavailable, and everything else is a bug that may crash the request.
+SQLAlchemy owns the pool and compiles the statements. A compiled statement then runs on the asyncpg connection that was
+checked out: ``AsyncConnection.execute`` takes four times the processor time (benchmarks/NOTES.md). No error of the
+driver leaves this file but as DatabaseUnavailable, or as a bug that may crash the request.
 """
 
-from collections import deque
-from collections.abc import Mapping
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from weakref import WeakSet
 
 import asyncpg
-from sqlalchemy import Executable
-from sqlalchemy.dialects.postgresql import asyncpg as dialect
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from uuid_utils.compat import uuid4
 
-from taskward.database.dsn import one_dsn_for_each_host
-from taskward.database.pool import Pool
-from taskward.problems import DatabaseUnavailable
+from taskward.database.connecting import Connector
+from taskward.database.failures import BECAME_REPLICA, driver_error, sqlstate, translated
+from taskward.database.statement import ServerQuestion, Statement
 
 Row = Mapping[str, Any]
 
-_DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this constructor untyped
-
-#: Classes and codes of SQLSTATE that speak of the server's state and not of the statement (PostgreSQL, appendix A):
-#: connection, authorization, catalogue name, rollback, resources, object state, intervention, system, read-only;
-#: and of the address: tables that are missing or not ours to use, a parameter that the server does not know.
-_NOT_NOW = ("08", "28", "3D", "40", "53", "55", "57", "58", "25006", "42P01", "42501", "42704")
-
-#: Seconds that each of several hosts has to take a connection: one that has failed may well be there and say nothing.
-_HOST_SECONDS = 1.5
-
-
-class Statement:
-    """A Core statement compiled to PostgreSQL's ``$1`` form once, not for each request."""
-
-    __slots__ = ("names", "sql")
-
-    def __init__(self, clause: Executable) -> None:
-        compiled = clause.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every executable is a clause
-        self.sql = str(compiled)
-        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
-
-    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        return [values[name] for name in self.names]
+#: How late, as a part of the timeout, a silent server may be noticed.
+_GRAIN = 0.05
 
 
 class Database:
-    """A pool of connections. ``timeout`` is seconds, for getting a connection and again for a statement.
+    """A pool of at most ``pool_size`` connections.
 
-    ``open`` does not connect, so a database that is down at start is found again as soon as it is back.
+    ``timeout`` is seconds for a request: for a slot, a connection and a statement together. ``idle`` is seconds after
+    which an unused connection is replaced instead of used. ``open`` does not connect, so a database that is down at
+    the start is found as soon as it is back.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10, timeout: float = 5) -> None:
-        self._urls = deque(one_dsn_for_each_host(url))
-        self._size = pool_size
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 10,
+        timeout: float = 5,
+        idle: float = 300,
+        connect: Callable[[], Awaitable[Any]] | None = None,
+    ) -> None:
+        self._connect = connect or Connector(dsn, timeout).connect
         self._timeout = timeout
-        self._pool: Pool | None = None
-        self._pooler: bool | None = None
+        self._idle = idle
+        self._size = pool_size
+        self._slots = asyncio.Semaphore(pool_size)
+        self._busy: dict[Any, float] = {}  # asyncpg connections in use, and the deadline of each
+        self._opened = WeakSet[Any]()
+        self._generation = 0  # connections of an earlier one are not used again
+        self._empty = 0  # records of the pool whose connection was discarded
+        self._closing = False
+        self._watch: asyncio.Task[None] | None = None
+        self.engine = self._create_engine()
+
+    def _create_engine(self) -> AsyncEngine:
+        def connect() -> Any:
+            return engine.sync_engine.dialect.dbapi.connect(  # type: ignore[union-attr]  # a real dialect has its DBAPI
+                async_creator_fn=self._connect,
+                # Through PgBouncer one name would meet another client's statement of that name.
+                prepared_statement_name_func=lambda: f"__asyncpg_{uuid4()}__",
+            )
+
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            creator=connect,
+            pool_size=self._size,
+            max_overflow=-1,  # the semaphore bounds it, and waits without a greenlet
+            pool_use_lifo=True,
+            pool_reset_on_return=None,  # single statements leave nothing to roll back
+        )
+        return engine
 
     async def open(self) -> None:
-        self._pool = Pool(self._connect, self._size, self._timeout)
+        self._closing = False
+        self._watch = asyncio.create_task(self._watch_deadlines())
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
+        """Let running statements end within the timeout, then close every connection. No further statement starts."""
+        self._closing = True
+        if self._watch is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                for _ in range(self._size):
+                    await self._slots.acquire()
+        self._watch.cancel()
+        for connection in list(self._busy):
+            connection.terminate()
+        # Not by SQLAlchemy's dispose(), which has no timeout: a server that says nothing does not say goodbye either.
+        idle = [connection.close(timeout=self._timeout) for connection in self._opened if not connection.is_closed()]
+        await asyncio.gather(*idle, return_exceptions=True)
+        self.engine.sync_engine.dispose(close=False)
+        self._empty = 0
+        self._slots = asyncio.Semaphore(self._size)
 
-    async def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
-        """All rows of a statement, in one round trip. Raises DatabaseUnavailable."""
-        if self._pool is None:
-            raise DatabaseUnavailable("not open")
-        try:
-            return await self._pool.fetch(statement.sql, statement.arguments(values))
-        except Exception as error:
-            self._raise_translated(error)
-            _forget_values(error)
-            raise
+    @property
+    def _pool(self) -> QueuePool:
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)  # noqa: S101 - as create_async_engine makes it
+        return pool
 
-    async def row(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
-        """The first row of a statement, or None. Raises DatabaseUnavailable."""
-        found = await self.rows(statement, values)
-        return found[0] if found else None
+    def of(self, owner: str) -> "Rows":
+        """The rows of ``owner``: the only way to run a statement on a table."""
+        return Rows(self, owner)
+
+    async def ask(self, question: ServerQuestion) -> list[Row]:
+        """The answer to a question about the server itself. Raises DatabaseUnavailable."""
+        return await self._run(question, [])
 
     def usage(self) -> tuple[int, int]:
         """Connections open and connections idle."""
-        return (0, 0) if self._pool is None else self._pool.usage()
+        idle = self._pool.checkedin() - self._empty
+        return len(self._busy) + idle, idle
 
-    async def _connect(self) -> Any:
-        """One connection, told apart from a pooler's.
+    async def _run(self, statement: Statement, arguments: list[Any]) -> list[Row]:
+        """All rows of one statement.
 
-        Behind PgBouncer in transaction mode each statement may run on another server connection: prepared statements
-        must not be kept, and settings must not be sent at start. A pooler gives itself away, because the process id
-        it announced is not that of the server process that answers.
+        Only an answer of the server, rows or an error, leaves the connection fit for the next statement. After
+        anything else (a cancelled request, a lost answer) it is thrown away.
         """
-        if self._pooler is not False:
-            connection = await self._reach(statement_cache_size=0)
-            self._pooler = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
-            if self._pooler:
-                return connection
-            await connection.close()
-        # The server gives up a little before this side does, so that nothing goes on running for nobody.
-        milliseconds = str(max(1, int(self._timeout * 900)))
-        settings = {
-            "statement_timeout": milliseconds,
-            "application_name": "taskward",
-            "DateStyle": "ISO",  # times come as PostgreSQL prints them (tasks/statements.py)
-            # Each statement has one right plan, the same for everybody. Left to choose, PostgreSQL plans some of them
-            # anew at every request, and for whoever owns a large part of the table prefers reading all of it.
-            "plan_cache_mode": "force_generic_plan",
-        }
-        return await self._reach(server_settings=settings)
-
-    async def _reach(self, **options: Any) -> Any:
-        """A connection to the first host that will do, beginning with the one that did last time.
-
-        asyncpg would ask one host after the other too, but leave all the time there is to the first that says nothing.
-        """
-        share = min(self._timeout / len(self._urls), _HOST_SECONDS) if len(self._urls) > 1 else self._timeout
-        failure: Exception | None = None
-        for url in tuple(self._urls):
+        deadline = time.monotonic() + self._timeout
+        try:
+            await self._take_slot(deadline)
+        except Exception as error:
+            raise translated(error) from error
+        try:
+            pooled = self._idle_connection() or await self._any_connection(deadline)
+            connection: Any = pooled.driver_connection
+            self._busy[connection] = deadline
+            fit = False
             try:
-                return await asyncpg.connect(url, timeout=share, **options)
-            except Exception as error:
-                failure = failure or error
-                if self._urls[0] == url:  # unless somebody beside us has moved on already
-                    self._urls.rotate(-1)
-        assert failure is not None  # noqa: S101 - there is at least one host
-        raise failure
+                rows: list[Row] = await connection.fetch(statement.sql, *arguments)
+                fit = True
+            except asyncpg.PostgresError as error:
+                fit = getattr(error, "severity_en", None) == "ERROR"  # FATAL is the end of the session
+                raise
+            finally:
+                del self._busy[connection]
+                self._give_back(pooled, fit=fit)
+        except Exception as error:
+            if sqlstate(driver_error(error)) == BECAME_REPLICA:
+                self._generation += 1  # look for the primary anew
+            if (told := translated(error)) is not error:
+                raise told from error
+            raise
+        finally:
+            self._slots.release()
+        return rows
 
-    def _raise_translated(self, error: Exception) -> None:
-        """Raise DatabaseUnavailable for what means "not now"; return for what is a bug."""
-        reason = type(error).__name__
-        if isinstance(error, asyncpg.PostgresError):
-            state = str(getattr(error, "sqlstate", "") or "")
-            if not state.startswith(_NOT_NOW):
-                return
-            if state == "25006" and self._pool is not None:
-                # This server has become a replica: the primary is to be looked for anew.
-                self._pool.renew()
-            raise DatabaseUnavailable(f"{reason} {state}") from error
-        if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
-            raise DatabaseUnavailable(reason) from error
+    async def _take_slot(self, deadline: float) -> None:
+        if self._slots.locked():
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
+        else:
+            await self._slots.acquire()  # at once
+        if self._closing or self._watch is None:
+            self._slots.release()
+            raise asyncpg.InterfaceError("the database is closed")
+
+    def _idle_connection(self) -> PoolProxiedConnection | None:
+        """The connection used last, without a greenlet; None when SQLAlchemy would have to connect."""
+        if self._empty or not self._pool.checkedin():
+            return None
+        pooled = self.engine.sync_engine.raw_connection()
+        if self._is_fit(pooled):
+            return pooled
+        self._discard(pooled)
+        return None
+
+    async def _any_connection(self, deadline: float) -> PoolProxiedConnection:
+        """A connection, opened if need be. A cancelled request does not interrupt that: others use its connection."""
+        while True:
+            generation = self._generation
+            opening = asyncio.create_task(self.engine.raw_connection())
+            try:
+                async with asyncio.timeout_at(deadline):
+                    pooled = await asyncio.shield(opening)
+            except BaseException:
+                opening.add_done_callback(self._abandoned)
+                opening.cancel()
+                raise
+            if pooled.record_info.pop("empty", False):  # type: ignore[union-attr]  # a pooled connection has a record
+                self._empty -= 1
+            if "used" not in pooled.info:
+                self._opened.add(pooled.driver_connection)
+                pooled.info["used"] = (generation, time.monotonic())
+                return pooled
+            if self._is_fit(pooled):
+                return pooled
+            self._discard(pooled)
+
+    def _abandoned(self, opening: "asyncio.Task[PoolProxiedConnection]") -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._discard(opening.result())
+
+    def _is_fit(self, pooled: PoolProxiedConnection) -> bool:
+        """Whether a connection may be used (again): neither lost nor outdated nor unused for too long."""
+        generation, since = pooled.info["used"]
+        lost: bool = pooled.driver_connection.is_closed()  # type: ignore[union-attr]  # it has one until it is discarded
+        return generation == self._generation and not lost and time.monotonic() - since < self._idle
+
+    def _discard(self, pooled: PoolProxiedConnection) -> None:
+        """Close a connection. SQLAlchemy keeps the empty record of one, and fills it when it is next checked out."""
+        if not pooled.record_info.get("empty"):  # type: ignore[union-attr]  # as above
+            pooled.record_info["empty"] = True  # type: ignore[index]  # as above
+            self._empty += 1
+        pooled.invalidate()
+
+    def _give_back(self, pooled: PoolProxiedConnection, *, fit: bool) -> None:
+        if fit and self._is_fit(pooled):
+            pooled.info["used"] = (self._generation, time.monotonic())
+            pooled.close()
+        else:
+            self._discard(pooled)
+
+    async def _watch_deadlines(self) -> None:
+        """One task for all requests: a timer each would cost a tenth of a request."""
+        while True:
+            await asyncio.sleep(self._timeout * _GRAIN)
+            now = time.monotonic()
+            silent = [connection for connection, deadline in self._busy.items() if deadline < now]
+            for connection in silent:
+                connection.terminate()  # its statement ends with an error
+            if silent:
+                self._generation += 1  # idle ones go the same way, and would cost a timeout each to find out
 
 
-def _forget_values(error: Exception) -> None:
-    """A bug's traceback goes to the log, and what somebody wrote into a task does not: neither row nor argument."""
-    if not isinstance(error, asyncpg.PostgresError):
-        return
-    error.detail = None  # "Failing row contains (…)"
-    if getattr(error, "severity_en", None) is None:  # asyncpg's own, about an argument that it could not send
-        error.args = ("an argument does not fit its column",)
-        error.__cause__ = error.__context__ = None
+class Rows:
+    """The rows of one owner. Every statement binds the owner, and this class alone says who that is."""
+
+    __slots__ = ("_database", "owner")
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
+        self.owner = owner
+
+    async def all(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        """Every row that ``statement`` returns, in one round trip. Raises DatabaseUnavailable."""
+        return await self._database._run(statement, statement.arguments({**values, "owner": self.owner}))

@@ -7,14 +7,10 @@ import time
 from contextvars import ContextVar
 
 import structlog
-from starlette.datastructures import Headers
-from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from taskward.operating.metrics import Metrics
-from taskward.problems import PreflightRefused, render
 
 #: The id of the request being answered, for log lines written anywhere below.
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -27,9 +23,7 @@ SECURITY_HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 _NO_STORE = (b"cache-control", b"no-store")
-_VARY = (b"vary", b"Origin")
-
-EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "X-Request-Id", "WWW-Authenticate")
+_WELL = ("", "")
 
 _log = structlog.get_logger("taskward.request")
 
@@ -49,7 +43,7 @@ class Envelope:
         started = time.perf_counter()
         request_id = scope["request_id"] = _request_id(scope)
         request_id_var.set(request_id)
-        private = scope["path"].startswith("/api/")
+        private = scope["path"].startswith("/api/") or scope["path"] == "/api"
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -87,6 +81,8 @@ class Envelope:
         # Nor does a probe that finds all well get a line: a container's own asks every few seconds.
         if self._log is not None and status != 429 and not (status == 200 and _is_own_probe(route, scope)):
             client = scope.get("client")
+            code, reason = scope.get("problem", _WELL)
+            why = {"code": code} if code else {}
             self._log.info(
                 "request",
                 method=scope["method"],
@@ -95,6 +91,7 @@ class Envelope:
                 ms=round(seconds * 1000, 2),
                 client=client[0] if client else None,
                 request_id=scope["request_id"],
+                **(why | {"reason": reason} if status == 503 and reason else why),
             )
 
 
@@ -119,59 +116,3 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode("ascii"))
     return f"{random.getrandbits(128):032x}"  # it tells requests apart and guards nothing: no system call for it
-
-
-class Cors(CORSMiddleware):
-    """Starlette's, with a short way for what comes from no other origin: it is a seventh of a request's overhead."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _names_origin(scope):
-            await super().__call__(scope, receive, send)
-            return
-
-        async def send_varying(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"].append(_VARY)
-            await send(message)
-
-        await self.app(scope, receive, send_varying)
-
-    def preflight_response(self, request_headers: Headers) -> Response:
-        """Starlette's, and a refusal in the shape of every other."""
-        answer = super().preflight_response(request_headers)
-        if answer.status_code == 200:
-            return answer
-        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
-        refused = PreflightRefused
-        request_id = request_id_var.get() or ""
-        return render(request_id, refused.status, refused.error_type, refused.code, refused.detail, headers)
-
-
-def _names_origin(scope: Scope) -> bool:
-    for name, _ in scope["headers"]:  # noqa: SIM110 - any() with a generator takes three times as long
-        if name == b"origin":
-            return True
-    return False
-
-
-#: What a page of an allowed origin may send: the service's own fields, and those of W3C Trace Context, Baggage, Sentry.
-_ALLOWED_HEADERS = (
-    *("Authorization", "Content-Type", "DPoP", "Idempotency-Key", "If-Match", "If-None-Match"),
-    *("X-Origin", "X-Request-Id", "traceparent", "tracestate", "baggage", "sentry-trace"),
-)
-
-
-def with_cors(app: ASGIApp, origins: tuple[str, ...], headers: tuple[str, ...] = ()) -> ASGIApp:
-    """CORS from outside the application, so that errors of every kind carry its headers too.
-
-    ``headers`` are request header fields to allow besides those above.
-    """
-    return Cors(
-        app,
-        allow_origins=origins,
-        allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
-        allow_headers=(*_ALLOWED_HEADERS, *headers),
-        allow_credentials=True,
-        expose_headers=EXPOSED_HEADERS,
-        max_age=600,
-    )

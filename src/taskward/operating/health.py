@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from taskward.database.engine import Database, Statement
-from taskward.problems import DatabaseUnavailable, Leaving
+from taskward.database.engine import Database
+from taskward.database.statement import ServerQuestion
+from taskward.problems import SHUTTING_DOWN, DatabaseUnavailable, Problem
 from tokenward import JwksSource
 from tokenward.source import KeySource
 
-_REVISION = Statement(select(column("version_num")).select_from(table("alembic_version")))
+_REVISION = ServerQuestion(select(column("version_num")).select_from(table("alembic_version")))
 NOT_MIGRATED = "The database is not migrated: run taskward migrate"
 
 
@@ -25,12 +26,12 @@ class NotMigrated(Exception):
 async def check_migrated(db: Database, needed: str) -> None:
     """Raises DatabaseUnavailable, or NotMigrated. A newer database than this code is fine: replicas roll one by one."""
     try:
-        row = await db.row(_REVISION, {})
+        found = await db.ask(_REVISION)
     except DatabaseUnavailable as error:
         if error.reason.endswith("42P01"):  # undefined_table
             raise NotMigrated from None
         raise
-    if row is None or row["version_num"] < needed:
+    if not found or found[0]["version_num"] < needed:
         raise NotMigrated
 
 
@@ -52,7 +53,7 @@ class Readiness:
 
     async def ready(self, request: Request) -> Response:
         if request.scope.get("state", {}).get("leaving"):  # serve.py says so
-            raise Leaving
+            raise Problem(SHUTTING_DOWN)
         moment = self._now()
         if self._answer is None or (self._answer.done() and moment - self._asked_at >= 1):
             self._asked_at = moment

@@ -16,7 +16,15 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from taskward.operating.envelope import SECURITY_HEADERS
-from taskward.problems import BadRequest, ContentTooLarge, HeadTooLarge, Problem, RequestTimeout, UriTooLong, render
+from taskward.problems import (
+    BAD_REQUEST,
+    CONTENT_TOO_LARGE,
+    HEAD_TOO_LARGE,
+    REQUEST_TIMEOUT,
+    URI_TOO_LONG,
+    Problem,
+    render,
+)
 from taskward.server.answer import OneWrite
 from taskward.server.upgrades import HttpAlone
 
@@ -89,7 +97,7 @@ class Connection(HttpAlone):
             self._refuse(_problem_of(error))
         else:
             if self._received > MAX_HEAD and (self._heading or self._received > MAX_MESSAGE):
-                self._refuse(HeadTooLarge())
+                self._refuse(Problem(HEAD_TOO_LARGE))
 
     def _begun(self) -> None:
         self._unset_keepalive_if_required()
@@ -132,14 +140,14 @@ class Connection(HttpAlone):
     def _check_head(self) -> None:
         headers = self.headers
         if len(self.pipeline) >= MAX_PIPELINE:
-            raise BadRequest("Too many requests at once")
+            raise Problem(BAD_REQUEST, "Too many requests at once")
         if len(headers) > MAX_HEADERS or (
             self._first + self._received > MAX_HEAD
             and sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD
         ):
-            raise HeadTooLarge
+            raise Problem(HEAD_TOO_LARGE)
         if len(self.url) > MAX_URL:
-            raise UriTooLong
+            raise Problem(URI_TOO_LONG)
         hosts = 0
         coded = False
         for name, value in headers:
@@ -148,15 +156,15 @@ class Connection(HttpAlone):
             elif name == b"transfer-encoding":
                 coded = True
                 if value.lower() != b"chunked":
-                    raise BadRequest("The only Transfer-Encoding here is chunked")
+                    raise Problem(BAD_REQUEST, "The only Transfer-Encoding here is chunked")
             elif name == b"content-length" and int(value) > MAX_MESSAGE:
-                raise ContentTooLarge  # it would not be read to its end, so nothing can follow it
+                raise Problem(CONTENT_TOO_LARGE)  # it would not be read to its end, so nothing can follow it
         version = self.parser.get_http_version()
         if version == "1.1":
             if hosts != 1:
-                raise BadRequest("A request has one Host field")  # RFC 9112 §3.2
+                raise Problem(BAD_REQUEST, "A request has one Host field")  # RFC 9112 §3.2
         elif version != "1.0" or hosts > 1 or coded:
-            raise BadRequest("HTTP/1.1 is spoken here")  # RFC 9112 §6.1 on Transfer-Encoding in HTTP/1.0
+            raise Problem(BAD_REQUEST, "HTTP/1.1 is spoken here")  # RFC 9112 §6.1 on Transfer-Encoding in HTTP/1.0
 
     @property
     def _idle(self) -> bool:
@@ -206,7 +214,7 @@ class Connection(HttpAlone):
         if owed[0] in ("reading", "leaving", "rest") or (owed[0] == "head" and not self._heading):
             self.transport.abort()
         else:
-            self._refuse(RequestTimeout())
+            self._refuse(Problem(REQUEST_TIMEOUT))
 
     def _what_is_owed(self) -> tuple[str, object] | None:
         """What the client has to do before anything goes on, and of which request; None when it is not its turn."""
@@ -224,11 +232,11 @@ class Connection(HttpAlone):
 def _problem_of(error: httptools.HttpParserError) -> Problem:
     """What this file raised within the parser, without the traceback, whose frames would hold on to the connection."""
     cause = error.__context__
-    return cause.with_traceback(None) if isinstance(cause, Problem) else BadRequest()
+    return cause.with_traceback(None) if isinstance(cause, Problem) else Problem(BAD_REQUEST)
 
 
 def _rendered(problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     request_id = f"{random.getrandbits(128):032x}"
-    answer = render(request_id, problem.status, problem.error_type, problem.code, problem.detail)
+    answer = render(request_id, problem.kind, problem.detail)
     added = ((b"x-request-id", request_id.encode()), (b"cache-control", b"no-store"), (b"connection", b"close"))
-    return problem.status, [*answer.raw_headers, *SECURITY_HEADERS, *added], bytes(answer.body)
+    return problem.kind.status, [*answer.raw_headers, *SECURITY_HEADERS, *added], bytes(answer.body)

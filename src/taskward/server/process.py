@@ -15,13 +15,13 @@ from prometheus_client import CollectorRegistry, start_http_server
 from uvicorn.supervisors import multiprocess
 
 from taskward.database.engine import Database
+from taskward.database.schema import REVISION
 from taskward.operating import health, log
 from taskward.operating.metrics import AllWorkers
 from taskward.operating.writer import say
 from taskward.problems import DatabaseUnavailable
 from taskward.server.connection import Connection
 from taskward.settings import Settings
-from taskward.tasks.table import REVISION
 
 NOT_MIGRATED = 3
 GRACE_SECONDS = 20

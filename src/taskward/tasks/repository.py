@@ -1,52 +1,50 @@
-"""One person's tasks: a repository is made for an owner and has no method that takes a user."""
+"""One person's tasks: a repository is made of the rows of an owner and has no method that takes a user."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from taskward.database.engine import Database, Row, Statement
-from taskward.problems import DatabaseUnavailable, Invalid, NotFound, PreconditionFailed
-from taskward.tasks import sql as statements
-from taskward.tasks.bodies import TaskInput
-
-Versions = Sequence[datetime] | None
+from taskward.api.etag import ANY_VERSION, Preconditions
+from taskward.database.engine import Row, Rows
+from taskward.database.statement import Statement
+from taskward.problems import NOT_FOUND, PRECONDITION_FAILED, DatabaseUnavailable, Invalid, Problem
+from taskward.tasks import sql
+from taskward.tasks.bodies import FIELDS, TaskInput
 
 
 class Tasks:
-    """The tasks of ``owner``, and of nobody else: every statement binds the owner, and this class alone says who.
-
-    Rows have ``id``, ``title``, ``description``, ``completed``, ``created_at`` and ``updated_at`` in this order, times
-    as PostgreSQL prints them in UTC. ``versions`` are the values of ``updated_at`` that If-Match allows, or None for
-    any. Every method may raise DatabaseUnavailable.
+    """The tasks among ``rows``. Rows of tasks have the members of ``bodies.Task``. Any method may raise
+    DatabaseUnavailable.
     """
 
-    __slots__ = ("_db", "owner")
+    __slots__ = ("_rows",)
 
-    def __init__(self, db: Database, owner: str) -> None:
-        self._db = db
-        self.owner = owner
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
 
     async def page(
         self, *, completed: bool | None = None, search: str = "", after: UUID | None = None, limit: int = 50
     ) -> list[Row]:
         """At most ``limit`` tasks, newest first, older than ``after``; ``search`` in title or description."""
-        statement = statements.listing(by_state=completed is not None, after=after is not None, search=bool(search))
+        statement = sql.listing(by_state=completed is not None, after=after is not None, search=bool(search))
         pattern = f"%{_literally(search)}%"
-        return await self._rows(statement, {"completed": completed, "id": after, "pattern": pattern, "limit": limit})
+        return await self._rows.all(
+            statement, {"completed": completed, "id": after, "pattern": pattern, "limit": limit}
+        )
 
     async def counts(self) -> Row:
         """``open`` and ``completed``."""
-        return (await self._rows(statements.COUNTS, {}))[0]
+        return (await self._rows.all(sql.COUNTS, {}))[0]
 
     async def get(self, task_id: UUID) -> Row:
-        """Raises NotFound."""
-        return _only(await self._rows(statements.GET, {"id": task_id}))
+        """Raises Problem (not found)."""
+        return _only(await self._rows.all(sql.GET, {"id": task_id}))
 
     async def create(self, task: TaskInput) -> Row:
-        return (await self._rows(statements.CREATE, _new(task)))[0]
+        return (await self._rows.all(sql.CREATE, _new(task)))[0]
 
     async def create_once(self, task: TaskInput, key: str) -> tuple[Row, bool]:
         """Create a task unless this owner has used ``key`` within a day; then that task and False.
@@ -55,59 +53,53 @@ class Tasks:
         """
         values = {**_new(task), "key": key, "fingerprint": task.fingerprint()}
         for _ in range(3):
-            created = await self._rows(statements.CREATE_ONCE, values)
+            created = await self._rows.all(sql.CREATE_ONCE, values)
             if created:
                 return created[0], True
-            before = await self._rows(statements.CREATED_BEFORE, values)
+            before = await self._rows.all(sql.CREATED_BEFORE, values)
             if before:
                 return _as_first_created(before[0], task, values["fingerprint"]), False
             # The key expired between the two statements, so it is free now.
         raise DatabaseUnavailable("an idempotency key that neither exists nor can be made")
 
-    async def change(self, task_id: UUID, changes: Mapping[str, Any], versions: Versions = None) -> Row:
-        """Set the given fields. Raises NotFound, or PreconditionFailed."""
+    async def change(self, task_id: UUID, changes: Mapping[str, Any], only_if: Preconditions = ANY_VERSION) -> Row:
+        """Set the given fields. Raises Problem (not found, or precondition failed)."""
         if not changes:
             row = await self.get(task_id)
-            if versions is not None and datetime.fromisoformat(row["updated_at"] + "Z") not in versions:
-                raise PreconditionFailed
+            only_if.check(row)
             return row
-        return await self._change(
-            statements.changing(frozenset(changes), guarded=versions is not None), task_id, changes, versions
-        )
+        return await self._change(sql.changing(frozenset(changes), only_if.guards), task_id, changes, only_if)
 
-    async def toggle(self, task_id: UUID, versions: Versions = None) -> Row:
-        """Completed becomes open and open completed. Raises NotFound, or PreconditionFailed."""
-        statement = statements.changing(frozenset({"toggle"}), guarded=versions is not None)
-        return await self._change(statement, task_id, {}, versions)
+    async def toggle(self, task_id: UUID, only_if: Preconditions = ANY_VERSION) -> Row:
+        """Completed becomes open and open completed. Raises as ``change``."""
+        return await self._change(sql.changing(frozenset({"toggle"}), only_if.guards), task_id, {}, only_if)
 
-    async def delete(self, task_id: UUID, versions: Versions = None) -> None:
-        """Raises NotFound, or PreconditionFailed."""
-        await self._change(statements.deleting(guarded=versions is not None), task_id, {}, versions)
+    async def delete(self, task_id: UUID, only_if: Preconditions = ANY_VERSION) -> None:
+        """Raises as ``change``."""
+        await self._change(sql.deleting(only_if.guards), task_id, {}, only_if)
 
     async def clear(self, *, completed: bool, until: datetime | None = None) -> int:
-        """Delete all tasks in one state, or only those not changed after ``until``; how many there were."""
-        statement = statements.clearing(bounded=until is not None)
-        return len(await self._rows(statement, {"completed": completed, "until": until}))
+        """Delete all tasks in one state that have not changed after ``until``; how many there were."""
+        statement = sql.clearing(until=until is not None)
+        return len(await self._rows.all(statement, {"completed": completed, "until": until}))
 
-    async def _change(self, statement: Statement, task_id: UUID, values: Mapping[str, Any], versions: Versions) -> Row:
-        rows = await self._rows(statement, {**values, "id": task_id, "versions": versions})
-        if not rows and versions is not None:
-            await self.get(task_id)  # NotFound comes before any precondition (RFC 9110 §13.2.1)
-            raise PreconditionFailed
+    async def _change(
+        self, statement: Statement, task_id: UUID, values: Mapping[str, Any], only_if: Preconditions
+    ) -> Row:
+        rows = await self._rows.all(statement, {**values, "id": task_id, **only_if.versions})
+        if not rows and only_if.guards:
+            await self.get(task_id)  # not found comes before any precondition (RFC 9110 §13.2.1)
+            raise Problem(PRECONDITION_FAILED)
         return _only(rows)
-
-    async def _rows(self, statement: Statement, values: dict[str, Any]) -> list[Row]:
-        values["owner"] = self.owner
-        return await self._db.rows(statement, values)
 
 
 def _new(task: TaskInput) -> dict[str, Any]:
-    return {"id": uuid7(), "title": task.title, "description": task.description, "completed": task.completed}
+    return {"id": uuid7(), **task.model_dump()}
 
 
 def _only(rows: list[Row]) -> Row:
     if not rows:
-        raise NotFound
+        raise Problem(NOT_FOUND)
     return rows[0]
 
 
@@ -118,9 +110,9 @@ def _literally(text: str) -> str:
 def _as_first_created(row: Row, task: TaskInput, fingerprint: bytes) -> Row:
     if row["fingerprint"] != fingerprint:
         message = "was used within the last 24 hours for a task with other content"
-        raise Invalid(errors=[{"field": "Idempotency-Key", "message": message}])
+        raise Invalid([{"field": "Idempotency-Key", "message": message}])
     if row["id"] is None:
         # Deleted since. The answer is the one the first request got, and nothing is created anew.
         first = {"created_at": row["first_created_at"], "updated_at": row["first_created_at"]}
         return {"id": row["task_id"], **task.model_dump(), **first}
-    return {name: row[name] for name in statements.FIELDS}
+    return {name: row[name] for name in FIELDS}

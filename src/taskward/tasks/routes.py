@@ -1,73 +1,114 @@
-"""The tasks API: paths, and what each method of them answers, with no SQL and no question of whose."""
+"""The tasks API: paths, what each method of them answers, and what OpenAPI says of it."""
 
 from typing import Any
 
-from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from taskward.api import cursor
-from taskward.tasks import query as read
-from taskward.tasks.bodies import Completion, TaskInput, TaskPatch, etag, page_json, task_json
-from taskward.tasks.bodies import read as parse
+from taskward.api import described as say
+from taskward.api.etag import Preconditions, etag, if_match, not_modified, preconditions
+from taskward.api.openapi import Resource, operation
+from taskward.api.owner import rows_of
+from taskward.api.request import JSON, MERGE_PATCH, body, id_in_path, idempotency_key, read
+from taskward.api.routing import Endpoint
+from taskward.tasks import query
+from taskward.tasks.bodies import TASK_SCHEMA, Completion, TaskInput, TaskPatch, page_json, task_json
 from taskward.tasks.repository import Tasks
+from taskward.tasks.table import MAX_TITLE
 
-JSON = "application/json"
-MERGE_PATCH = "application/merge-patch+json"
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_PARAMETERS = {
+    "completed": say.query("completed", {"type": "boolean"}, "Only tasks in this state."),
+    "q": say.query(
+        "q",
+        {"type": "string", "maxLength": MAX_TITLE, "pattern": "^[^\\u0000]*$"},
+        "Only tasks with this text in title or description, whatever its case.",
+    ),
+    "until": say.query(
+        "until", {"type": "string", "format": "date-time"}, "Only tasks whose `updated_at` is not later than this."
+    ),
+}
+_COUNT = {"type": "integer", "minimum": 0}
+_SCHEMAS = {
+    "Task": say.object_(TASK_SCHEMA),
+    "TaskPage": say.object_(
+        {
+            "items": {"type": "array", "items": say.ref("schemas", "Task")},
+            "next_cursor": {"type": ["string", "null"]},
+        }
+    ),
+    "Counts": say.object_({"open": _COUNT, "completed": _COUNT}),
+    "Deleted": say.object_({"deleted": _COUNT}),
+    "TaskInput": say.body_schema(TaskInput),
+    "TaskPatch": say.body_schema(TaskPatch, patch=True),
+    "Completion": say.body_schema(Completion),
+}
 
 
-class Endpoint(HTTPEndpoint):
-    """Starlette's, asked once and not at each request which methods it has; all of them are coroutines here."""
+def _parameters(*names: str) -> list[say.Schema]:
+    return [say.ref("parameters", name) for name in names]
 
-    def __init_subclass__(cls) -> None:
-        offered = [name for name in _METHODS if hasattr(cls, name.lower())]
-        cls._allowed_methods = ["HEAD", *offered] if "GET" in offered else offered
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope, self.receive, self.send = scope, receive, send
-
-    async def dispatch(self) -> None:
-        method = self.scope["method"]
-        request = Request(self.scope, self.receive, self.send)
-        if method in self._allowed_methods:
-            handler = getattr(self, "get" if method == "HEAD" else method.lower())
-        else:
-            handler = self.method_not_allowed
-        response: Response = await handler(request)
-        await response(self.scope, self.receive, self.send)
+_TASK = say.answer("The task", "Task", etag=True)
+_GUARDS = _parameters("if_match", "unless")
 
 
 class Collection(Endpoint):
     """``/{user_id}/tasks``"""
 
+    @operation(
+        "listTasks",
+        "List tasks, newest first",
+        {200: say.answer("One page of tasks", "TaskPage")},
+        422,
+        parameters=_parameters("completed", "q", "limit", "cursor"),
+    )
     async def get(self, request: Request) -> Response:
-        tasks = _tasks(request)
-        wanted = read.listing(request, tasks.owner)
+        rows = rows_of(request)
+        wanted = query.listing(request, rows.owner)
         limit = wanted.pop("limit")
-        rows = await tasks.page(**wanted, limit=limit + 1)  # one more tells whether the list goes on
-        more = len(rows) > limit
-        next_cursor = cursor.write(tasks.owner, rows[limit - 1]["id"]) if more else None
-        return Response(page_json(rows[:limit], next_cursor), media_type=JSON)
+        found = await Tasks(rows).page(**wanted, limit=limit + 1)  # one more tells whether the list goes on
+        more = len(found) > limit
+        next_cursor = cursor.write(rows.owner, found[limit - 1]["id"]) if more else None
+        return Response(page_json(found[:limit], next_cursor), media_type=JSON)
 
+    @operation(
+        "createTask",
+        "Create a task",
+        {
+            200: say.answer("The task this Idempotency-Key made before", "Task", etag=True, location=True),
+            201: say.answer("The new task", "Task", etag=True, location=True),
+        },
+        415,
+        422,
+        parameters=_parameters("idempotency_key"),
+        body=say.body("TaskInput"),
+    )
     async def post(self, request: Request) -> Response:
         tasks = _tasks(request)
-        key = read.idempotency_key(request)
-        task = parse(TaskInput, await read.body(request, JSON))
+        key = idempotency_key(request)
+        task = read(TaskInput, await body(request, JSON))
         row, created = (await tasks.create(task), True) if key is None else await tasks.create_once(task, key)
         location = f"/api/me/tasks/{row['id']}"
         return _task(row, 201 if created else 200, {"Location": location})
 
+    @operation(
+        "clearTasks",
+        "Delete all tasks in one state",
+        {200: say.answer("How many were deleted", "Deleted")},
+        422,
+        parameters=[{**_PARAMETERS["completed"], "required": True}, *_parameters("until")],
+    )
     async def delete(self, request: Request) -> Response:
-        deleted = await _tasks(request).clear(**read.what_to_clear(request))
+        deleted = await _tasks(request).clear(**query.what_to_clear(request))
         return Response(b'{"deleted":%d}' % deleted, media_type=JSON)
 
 
 class Counts(Endpoint):
     """``/{user_id}/tasks/counts``"""
 
+    @operation("countTasks", "Count tasks by state", {200: say.answer("The counts", "Counts")})
     async def get(self, request: Request) -> Response:
         row = await _tasks(request).counts()
         return Response(b'{"open":%d,"completed":%d}' % (row["open"], row["completed"]), media_type=JSON)
@@ -76,51 +117,99 @@ class Counts(Endpoint):
 class Item(Endpoint):
     """``/{user_id}/tasks/{id}``"""
 
+    @operation(
+        "getTask",
+        "Fetch a task",
+        {200: _TASK, 304: {"description": "It is still the one of If-None-Match"}},
+        404,
+        412,
+        parameters=_parameters("if_match", "if_none_match"),
+    )
     async def get(self, request: Request) -> Response:
-        row = await _tasks(request).get(read.task_id(request))
+        row = await _tasks(request).get(id_in_path(request))
+        Preconditions(if_match(request)).check(row)
         tag = etag(row)
-        if read.matches(request, tag):
+        if not_modified(request, tag):
             return Response(status_code=304, headers={"ETag": tag})
         return Response(task_json(row), 200, {"ETag": tag}, JSON)
 
+    @operation(
+        "replaceTask",
+        "Replace a task",
+        {200: _TASK},
+        404,
+        412,
+        415,
+        422,
+        parameters=_GUARDS,
+        body=say.body("TaskInput"),
+    )
     async def put(self, request: Request) -> Response:
-        task_id, versions = read.task_id(request), read.versions(request)
-        task = parse(TaskInput, await read.body(request, JSON))
-        return _task(await _tasks(request).change(task_id, task.model_dump(), versions))
+        task_id, only_if = id_in_path(request), preconditions(request)
+        task = read(TaskInput, await body(request, JSON))
+        return _task(await _tasks(request).change(task_id, task.model_dump(), only_if))
 
+    @operation(
+        "patchTask",
+        "Change some fields (RFC 7396 merge patch)",
+        {200: _TASK},
+        404,
+        412,
+        415,
+        422,
+        parameters=_GUARDS,
+        body=say.body("TaskPatch", MERGE_PATCH, JSON),
+    )
     async def patch(self, request: Request) -> Response:
-        task_id, versions = read.task_id(request), read.versions(request)
-        patch = parse(TaskPatch, await read.body(request, MERGE_PATCH, JSON))
-        return _task(await _tasks(request).change(task_id, patch.changes(), versions))
+        task_id, only_if = id_in_path(request), preconditions(request)
+        patch = read(TaskPatch, await body(request, MERGE_PATCH, JSON))
+        return _task(await _tasks(request).change(task_id, patch.changes(), only_if))
 
+    @operation("deleteTask", "Delete a task", {204: {"description": "It is gone"}}, 404, 412, parameters=_GUARDS)
     async def delete(self, request: Request) -> Response:
-        await _tasks(request).delete(read.task_id(request), read.versions(request))
+        await _tasks(request).delete(id_in_path(request), preconditions(request))
         return Response(status_code=204)
 
 
 class Complete(Endpoint):
     """``/{user_id}/tasks/{id}/complete``"""
 
+    @operation(
+        "completeTask",
+        "Toggle a task, or set it with a body",
+        {200: _TASK},
+        404,
+        412,
+        415,
+        422,
+        parameters=_GUARDS,
+        body={**say.body("Completion"), "required": False},
+    )
     async def patch(self, request: Request) -> Response:
-        task_id, versions = read.task_id(request), read.versions(request)
-        sent = await read.body(request, JSON, MERGE_PATCH, optional=True)
+        task_id, only_if = id_in_path(request), preconditions(request)
+        sent = await body(request, JSON, MERGE_PATCH, optional=True)
         if sent:
-            changes = {"completed": parse(Completion, sent).completed}
-            return _task(await _tasks(request).change(task_id, changes, versions))
-        return _task(await _tasks(request).toggle(task_id, versions))
+            changes = {"completed": read(Completion, sent).completed}
+            return _task(await _tasks(request).change(task_id, changes, only_if))
+        return _task(await _tasks(request).toggle(task_id, only_if))
 
 
-ROUTES = [
-    Route("/{user_id}/tasks", Collection),
-    Route("/{user_id}/tasks/counts", Counts),
-    Route("/{user_id}/tasks/{id}", Item),
-    Route("/{user_id}/tasks/{id}/complete", Complete),
-]
+TASKS = Resource(
+    tag="tasks",
+    description="A person's own tasks",
+    routes=[
+        Route("/{user_id}/tasks", Collection),
+        Route("/{user_id}/tasks/counts", Counts),
+        Route("/{user_id}/tasks/{id}", Item),
+        Route("/{user_id}/tasks/{id}/complete", Complete),
+    ],
+    schemas=_SCHEMAS,
+    parameters=_PARAMETERS,
+)
 
 
 def _tasks(request: Request) -> Tasks:
-    tasks: Tasks = request.scope["tasks"]
-    return tasks
+    return Tasks(rows_of(request))
 
 
 def _task(row: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

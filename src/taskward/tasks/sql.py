@@ -1,78 +1,73 @@
-"""The SQL of the tasks, written with SQLAlchemy Core and compiled once, each statement binding its ``owner``."""
+"""The SQL of the tasks, written with SQLAlchemy Core and compiled once.
+
+No STABLE function is applied to a column in RETURNING or SET: a distributed database (Citus) refuses it. Columns are
+returned as they are for the same reason, and because the session's settings cannot change what a binary value means.
+"""
 
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, cast, delete, false, func, insert, literal_column, or_, select, update
+from sqlalchemy import bindparam, delete, false, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.types import DateTime, Integer, LargeBinary, String, Text, Uuid
+from sqlalchemy.types import DateTime, Integer, LargeBinary, String, Uuid
 
-from taskward.database.engine import Statement
+from taskward.database.statement import OWNER, Statement
+from taskward.tasks.bodies import FIELDS, WRITABLE
 from taskward.tasks.table import idempotency_keys, tasks
 
-#: A task as everybody outside sees it: its owner is not told, because it is always the one who asks.
-FIELDS = ("id", "title", "description", "completed", "created_at", "updated_at")
+COLUMNS = tuple(tasks.c[name] for name in FIELDS)
 
-
-def _printed(column: Any, name: str) -> Any:
-    """A time as PostgreSQL prints it in UTC, ``2026-11-21 10:00:00.12``.
-
-    Not as a time: making 100 datetimes of a list of 50 costs asyncpg 46 µs, printing them costs PostgreSQL 13.
-    """
-    return cast(func.timezone(literal_column("interval '0'"), column), Text).label(name)
-
-
-COLUMNS = (*(tasks.c[name] for name in FIELDS[:4]), *(_printed(tasks.c[name], name) for name in FIELDS[4:]))
-
-_owner: Any = bindparam("owner", type_=String)
 _id: Any = bindparam("id", type_=Uuid)
-_mine = tasks.c.user_id == _owner
+_mine = tasks.c.user_id == OWNER
 _this = (_mine, tasks.c.id == _id)
+
+#: UTC as an interval: with it timezone() is IMMUTABLE, and so is the sum below.
+_utc: Any = literal_column("interval '0'")
+_a_moment_later = func.timezone(
+    _utc, func.timezone(_utc, tasks.c.updated_at) + literal_column("interval '1 microsecond'")
+)
 # Strictly later than before, even where the clock stands still or goes back: it is the entity tag.
-_now_or_later = func.greatest(func.now(), tasks.c.updated_at + literal_column("interval '1 microsecond'"))
-_unless_changed = tasks.c.updated_at == func.any(bindparam("versions", type_=ARRAY(DateTime(timezone=True))))
+_now_or_later = func.greatest(func.now(), _a_moment_later)
 
 
 def _value(name: str) -> Any:
     return bindparam(name, type_=tasks.c[name].type)
 
 
-def owned(clause: Executable) -> Statement:
-    """Compile a statement; one that does not bind its owner is refused when this module is imported."""
-    statement = Statement(clause)
-    if "owner" not in statement.names:
-        raise TypeError(f"a statement without its owner: {statement.sql}")
-    return statement
+def _versions(name: str) -> Any:
+    return bindparam(name, type_=ARRAY(DateTime(timezone=True)))
 
 
-GET = owned(select(*COLUMNS).where(*_this))
+#: The preconditions of a change (RFC 9110 §13.1): the version is one of these, or none of these.
+GUARDS = {
+    "if_match": tasks.c.updated_at == func.any(_versions("if_match")),
+    "if_none_match": tasks.c.updated_at != func.all(_versions("if_none_match")),
+}
 
-COUNTS = owned(
+GET = Statement(select(*COLUMNS).where(*_this))
+
+COUNTS = Statement(
     select(
         func.count().filter(~tasks.c.completed).label("open"),
         func.count().filter(tasks.c.completed).label("completed"),
     ).where(_mine)
 )
 
-CREATE = owned(
-    insert(tasks)
-    .values(
-        user_id=_owner, id=_id, title=_value("title"), description=_value("description"), completed=_value("completed")
-    )
-    .returning(*COLUMNS)
+CREATE = Statement(
+    insert(tasks).values(user_id=OWNER, id=_id, **{name: _value(name) for name in WRITABLE}).returning(*COLUMNS)
 )
 
 _KEY_LIFETIME: Any = literal_column("interval '24 hours'")
 _expired = (
     delete(idempotency_keys)
-    .where(idempotency_keys.c.user_id == _owner, idempotency_keys.c.created_at < func.now() - _KEY_LIFETIME)
+    .where(idempotency_keys.c.user_id == OWNER, idempotency_keys.c.created_at < func.now() - _KEY_LIFETIME)
     .cte("expired")
 )
 _claimed = (
     upsert(idempotency_keys)
     .values(
-        user_id=_owner,
+        user_id=OWNER,
         key=bindparam("key", type_=String),
         fingerprint=bindparam("fingerprint", type_=LargeBinary),
         task_id=_id,
@@ -83,22 +78,22 @@ _claimed = (
 )
 
 #: The key and the task in one statement: both are stored or neither is, and of two at once one waits and finds nothing.
-CREATE_ONCE = owned(
+CREATE_ONCE = Statement(
     insert(tasks)
     .from_select(
-        ["user_id", "id", "title", "description", "completed"],
-        select(_owner, _claimed.c.task_id, _value("title"), _value("description"), _value("completed")),
+        ["user_id", "id", *WRITABLE],
+        select(OWNER, _claimed.c.task_id, *(_value(name) for name in WRITABLE)),
     )
     .returning(*COLUMNS)
     .add_cte(_expired)
 )
 
 #: What a key was used for; the task's columns are null when it has been deleted since.
-CREATED_BEFORE = owned(
+CREATED_BEFORE = Statement(
     select(
         idempotency_keys.c.fingerprint,
         idempotency_keys.c.task_id,
-        _printed(idempotency_keys.c.created_at, "first_created_at"),
+        idempotency_keys.c.created_at.label("first_created_at"),
         *COLUMNS,
     )
     .select_from(
@@ -106,17 +101,17 @@ CREATED_BEFORE = owned(
             tasks, (tasks.c.user_id == idempotency_keys.c.user_id) & (tasks.c.id == idempotency_keys.c.task_id)
         )
     )
-    .where(idempotency_keys.c.user_id == _owner, idempotency_keys.c.key == bindparam("key", type_=String))
+    .where(idempotency_keys.c.user_id == OWNER, idempotency_keys.c.key == bindparam("key", type_=String))
 )
 
 
 @cache
-def clearing(*, bounded: bool) -> Statement:
-    """Delete all tasks in one state; ``bounded``: only those not changed after ``until``."""
+def clearing(*, until: bool) -> Statement:
+    """Delete all tasks in one state; with ``until`` only those that have not changed after it."""
     clause = delete(tasks).where(_mine, tasks.c.completed == _value("completed"))
-    if bounded:
+    if until:
         clause = clause.where(tasks.c.updated_at <= bindparam("until", type_=DateTime(timezone=True)))
-    return owned(clause.returning(tasks.c.id))
+    return Statement(clause.returning(tasks.c.id))
 
 
 @cache
@@ -133,20 +128,23 @@ def listing(*, by_state: bool, after: bool, search: bool) -> Statement:
         # COALESCE changes no answer. It keeps the planner from believing that next to nothing will match: then it
         # would read and sort all of a person's tasks, where walking them newest first can stop at a page of matches.
         clause = clause.where(func.coalesce(found, false()))
-    return owned(clause.order_by(tasks.c.id.desc()).limit(bindparam("limit", type_=Integer)))
+    return Statement(clause.order_by(tasks.c.id.desc()).limit(bindparam("limit", type_=Integer)))
 
 
 @cache
-def changing(fields: frozenset[str], *, guarded: bool) -> Statement:
-    """Set some fields of one task; ``guarded`` for If-Match. ``toggle`` stands for completed set to its opposite."""
-    values: dict[str, Any] = {name: _value(name) for name in fields - {"toggle"}}
+def changing(fields: frozenset[str], guards: frozenset[str] = frozenset()) -> Statement:
+    """Set some fields of one task, under ``guards``. ``toggle`` stands for completed set to its opposite."""
+    values: dict[str, Any] = {name: _value(name) for name in sorted(fields - {"toggle"})}
     if "toggle" in fields:
         values["completed"] = ~tasks.c.completed
-    clause = update(tasks).where(*_this).values(**values, updated_at=_now_or_later)
-    return owned((clause.where(_unless_changed) if guarded else clause).returning(*COLUMNS))
+    clause = update(tasks).where(*_this, *_guarded(guards)).values(**values, updated_at=_now_or_later)
+    return Statement(clause.returning(*COLUMNS))
 
 
 @cache
-def deleting(*, guarded: bool) -> Statement:
-    clause = delete(tasks).where(*_this)
-    return owned((clause.where(_unless_changed) if guarded else clause).returning(tasks.c.id))
+def deleting(guards: frozenset[str] = frozenset()) -> Statement:
+    return Statement(delete(tasks).where(*_this, *_guarded(guards)).returning(tasks.c.id))
+
+
+def _guarded(guards: frozenset[str]) -> list[Any]:
+    return [GUARDS[name] for name in sorted(guards)]

@@ -1,4 +1,4 @@
-"""The tables, whose primary keys start with the owner, so that rows can be partitioned or distributed by owner."""
+"""The tables of the tasks."""
 
 from sqlalchemy import (
     Boolean,
@@ -7,7 +7,6 @@ from sqlalchemy import (
     DateTime,
     Index,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -16,21 +15,15 @@ from sqlalchemy import (
     func,
 )
 
-#: The migration this code needs at least; tests/test_house.py holds it to migrations/.
-REVISION = "0001"
+from taskward.database.schema import metadata, owner_column
 
 MAX_TITLE = 200
 MAX_DESCRIPTION = 5000
 
-metadata = MetaData()
-
-#: Better Auth's ids are compared byte by byte: a language's sort order would only cost time.
-_Owner = String(255, collation="C")
-
 tasks = Table(
     "tasks",
     metadata,
-    Column("user_id", _Owner, nullable=False),
+    owner_column(),
     Column("id", Uuid, nullable=False),  # version 7: newest first is the key's own order
     Column("title", String(MAX_TITLE), nullable=False),
     Column("description", Text),
@@ -47,7 +40,7 @@ tasks = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("user_id", _Owner, nullable=False),
+    owner_column(),
     Column("key", String(255, collation="C"), nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("task_id", Uuid, nullable=False),  # of a task that may have been deleted since: no foreign key

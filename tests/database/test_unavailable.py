@@ -4,21 +4,22 @@ import traceback
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import literal_column, select
+from sqlalchemy import text
 
-from taskward.database.engine import Database, Statement
+from taskward.database.engine import Database
+from taskward.database.statement import ServerQuestion
 from taskward.problems import DatabaseUnavailable
 from taskward.tasks import sql as statements
 
 WRITTEN = "hunter2"
-ONE = Statement(select(literal_column("1").label("one")))
+ONE = ServerQuestion(text("SELECT 1 AS one"))
 
 
 async def test_a_statement_answers_rows(database_url: str) -> None:
     db = Database(database_url, pool_size=1)
     await db.open()
     try:
-        assert (await db.rows(ONE, {}))[0]["one"] == 1
+        assert (await db.ask(ONE))[0]["one"] == 1
     finally:
         await db.close()
 
@@ -40,7 +41,7 @@ async def test_an_address_that_leads_nowhere_is_unavailable_with_its_state_and_n
     await db.open()
     try:
         with pytest.raises(DatabaseUnavailable) as refusal:
-            await db.rows(ONE, {})
+            await db.ask(ONE)
     finally:
         await db.close()
     assert state in refusal.value.reason
@@ -64,7 +65,7 @@ async def test_a_statement_that_is_a_bug_is_told_without_what_somebody_wrote(
     await db.open()
     try:
         with pytest.raises(Exception) as bug:  # noqa: PT011 - whatever the driver raises
-            await db.rows(statements.CREATE, {"owner": "alice", "description": WRITTEN, "completed": False, **values})
+            await db.of("alice").all(statements.CREATE, {"description": WRITTEN, "completed": False, **values})
     finally:
         await db.close()
     told = "".join(traceback.format_exception(bug.value))

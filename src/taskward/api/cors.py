@@ -1,0 +1,64 @@
+"""CORS, answered from outside the application so that errors of every kind carry its headers too."""
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from taskward.operating.envelope import request_id_var
+from taskward.problems import PREFLIGHT_REFUSED, render
+
+EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "X-Request-Id", "WWW-Authenticate")
+#: What a page of an allowed origin may send: the service's own fields, and those of W3C Trace Context, Baggage, Sentry.
+ALLOWED_HEADERS = (
+    *("Authorization", "Content-Type", "DPoP", "Idempotency-Key", "If-Match", "If-None-Match"),
+    *("X-Origin", "X-Request-Id", "traceparent", "tracestate", "baggage", "sentry-trace"),
+)
+_VARY = (b"vary", b"Origin")
+
+
+class Cors(CORSMiddleware):
+    """Starlette's, with a short way for a request without Origin: it is a seventh of a request's overhead."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _names_origin(scope):
+            await super().__call__(scope, receive, send)
+            return
+
+        async def send_varying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append(_VARY)
+            await send(message)
+
+        await self.app(scope, receive, send_varying)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Starlette's, and a refusal in the shape of every other."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code == 200:
+            return answer
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return render(request_id_var.get() or "", PREFLIGHT_REFUSED, None, headers)
+
+
+def _names_origin(scope: Scope) -> bool:
+    for name, _ in scope["headers"]:  # noqa: SIM110 - any() with a generator takes three times as long
+        if name == b"origin":
+            return True
+    return False
+
+
+def with_cors(app: ASGIApp, origins: tuple[str, ...], headers: tuple[str, ...] = ()) -> ASGIApp:
+    """``app`` for pages of these exact origins, with credentials.
+
+    ``headers`` are request header fields to allow besides those above.
+    """
+    return Cors(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+        allow_headers=(*ALLOWED_HEADERS, *headers),
+        allow_credentials=True,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=600,
+    )

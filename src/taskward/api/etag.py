@@ -1,0 +1,97 @@
+"""Entity tags and the preconditions that name them (RFC 9110 §8.8.3, §13)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from taskward.problems import PRECONDITION_FAILED, Problem
+
+_ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+
+
+def etag(row: Mapping[str, Any]) -> str:
+    """A row's entity tag: its ``updated_at`` as in its JSON, in quotes. It grows with every change.
+
+    A client that has a row from a list can therefore write ``If-Match`` without fetching it again.
+    """
+    return f'"{rfc3339(row["updated_at"])}"'
+
+
+def rfc3339(moment: datetime) -> str:
+    """A time in UTC as RFC 3339 has it, and as it stands in JSON."""
+    return f"{moment.isoformat()[:-6]}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """Which versions of a row a request is about.
+
+    ``versions`` has the values of ``updated_at`` by guard: ``if_match``, only one of these; ``if_none_match``, none of
+    these. A guard that does not apply has no entry. ``If-None-Match: *`` excludes every version that exists, which is
+    what an ``if_match`` of no version does.
+    """
+
+    versions: Mapping[str, list[datetime]] = field(default_factory=dict)
+
+    @property
+    def guards(self) -> frozenset[str]:
+        return frozenset(self.versions)
+
+    def check(self, row: Mapping[str, Any]) -> None:
+        """Raises Problem (precondition failed) for a row that this request is not about."""
+        version = row["updated_at"]
+        wanted = version in self.versions.get("if_match", (version,))
+        if not wanted or version in self.versions.get("if_none_match", ()):
+            raise Problem(PRECONDITION_FAILED)
+
+
+ANY_VERSION = Preconditions()
+
+
+def preconditions(request: Request) -> Preconditions:
+    """If-Match and If-None-Match of a request that changes a row (RFC 9110 §13.1.1, §13.1.2)."""
+    versions = if_match(request)
+    value = _header(request, "if-none-match")
+    if value == "*":
+        versions["if_match"] = []
+    elif value is not None:
+        versions["if_none_match"] = _versions(value, weak=True)
+    return Preconditions(versions) if versions else ANY_VERSION
+
+
+def if_match(request: Request) -> dict[str, list[datetime]]:
+    """The guard that If-Match makes, compared strongly; none without the header or for ``*``.
+
+    An empty If-Match allows no version: the client meant to guard the change and had no entity tag.
+    """
+    value = _header(request, "if-match")
+    return {} if value in (None, "*") else {"if_match": _versions(str(value), weak=False)}
+
+
+def not_modified(request: Request, current: str) -> bool:
+    """Whether If-None-Match of a GET names this entity tag, compared weakly."""
+    value = _header(request, "if-none-match")
+    return value == "*" or any(f'"{tag}"' == current for _, tag in _ENTITY_TAG.findall(value or ""))
+
+
+def _header(request: Request, name: str) -> str | None:
+    given = request.headers.getlist(name)
+    return ",".join(given).strip() if given else None
+
+
+def _versions(value: str, *, weak: bool) -> list[datetime]:
+    found = (_version(tag) for prefix, tag in _ENTITY_TAG.findall(value) if weak or not prefix)
+    return [version for version in found if version is not None]
+
+
+def _version(tag: str) -> datetime | None:
+    """The ``updated_at`` that this tag was made of, or None: a tag that was not made here matches nothing."""
+    try:
+        version = datetime.fromisoformat(tag).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return version if rfc3339(version) == tag else None

@@ -1,0 +1,51 @@
+"""Which errors of the driver mean "not now", and what the log may hear of the others."""
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
+from taskward.problems import DatabaseUnavailable
+
+#: Classes and codes of SQLSTATE that speak of the server's state and not of the statement (PostgreSQL, appendix A):
+#: connection, authorization, catalogue name, rollback, resources, object state, intervention, system, read-only;
+#: and of the DSN: tables that are missing or not ours to use, a parameter that the server does not know.
+_NOT_NOW = ("08", "28", "3D", "40", "53", "55", "57", "58", "25006", "42P01", "42501", "42704")
+_SHARD_MOVES = "could not find valid entry for shard"  # Citus, as XX000
+
+BECAME_REPLICA = "25006"
+
+
+def translated(error: BaseException) -> BaseException:
+    """DatabaseUnavailable for what means "not now"; the error itself for a bug, without what a person wrote."""
+    cause = driver_error(error)
+    reason = type(cause).__name__
+    if isinstance(cause, asyncpg.PostgresError):
+        state = sqlstate(cause)
+        if state.startswith(_NOT_NOW) or _SHARD_MOVES in str(cause):
+            return DatabaseUnavailable(f"{reason} {state}")
+        _forget_values(cause)
+    elif isinstance(cause, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return DatabaseUnavailable(reason)
+    return error
+
+
+def driver_error(error: BaseException) -> BaseException:
+    """What asyncpg raised, where SQLAlchemy has wrapped it (while connecting)."""
+    while isinstance(error, DBAPIError) or type(error).__module__.startswith("sqlalchemy."):
+        inner = getattr(error, "orig", None) or error.__cause__
+        if inner is None:
+            break
+        error = inner
+    return error
+
+
+def sqlstate(error: BaseException) -> str:
+    """The five characters of PostgreSQL's SQLSTATE, or nothing."""
+    return str(getattr(error, "sqlstate", "") or "")
+
+
+def _forget_values(error: BaseException) -> None:
+    """A bug's traceback goes to the log, and what a person wrote does not: neither row nor argument."""
+    error.detail = None  # type: ignore[attr-defined]  # "Failing row contains (…)"; asyncpg has no types
+    if getattr(error, "severity_en", None) is None:  # asyncpg's own, about an argument that it could not send
+        error.args = ("an argument does not fit its column",)
+        error.__cause__ = error.__context__ = None
