@@ -36,12 +36,14 @@ RUN_AS_PROGRAMS: dict[str, str] = {
 """Modules that import the application below ``if __name__ == "__main__"``, each with its reason."""
 
 LONGER_THAN_250: dict[str, str] = {
+    "tokenward.jwks": "one state machine: when keys are fetched, by whom, and who waits for it",
     "tokenward.testing.issuer": "an issuer and the key server in front of it are read together",
 }
 """Modules of more than 250 lines, each with its reason."""
 
 READS_THE_ENVIRONMENT: dict[str, str] = {
     "taskward.environment": "looks at what libraries read of it, before they do",
+    "tokenward.environment": "is what Tokenward.from_env reads, and nothing else",
     "taskward.server.process": "writes PROMETHEUS_MULTIPROC_DIR, which the metrics library reads in each worker",
     "taskward.cli.dev": "writes it, and only that: it is what uvicorn's workers read their settings from",
 }

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp
 
-from taskward import environment
+from taskward import __version__, environment
 from taskward.api import docs, metadata, openapi
 from taskward.api.cors import with_cors
 from taskward.api.openapi import Resource
@@ -129,6 +129,7 @@ def key_source(
         http,
         ttl=settings.jwks_ttl,
         max_stale=settings.jwks_max_stale,
+        user_agent=f"taskward/{__version__}",
         clock=clock,
         events=events,
     )

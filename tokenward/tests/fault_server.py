@@ -398,9 +398,14 @@ async def _(s: FaultServer, w: asyncio.StreamWriter) -> None:
     await s.send(w, s.body(*twins))
 
 
-@fault("every kid twice")
+@fault("every kid twice", usable=True)
 async def _(s: FaultServer, w: asyncio.StreamWriter) -> None:
     await s.send(w, s.body(*s.issuer.jwks()["keys"]))
+
+
+@fault("every kid for two keys")
+async def _(s: FaultServer, w: asyncio.StreamWriter) -> None:
+    await s.send(w, s.body(*(SigningKey.new("EdDSA", key.kid).jwk() for key in s.issuer.keys)))
 
 
 # Now this, now that

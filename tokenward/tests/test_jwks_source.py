@@ -101,7 +101,7 @@ async def test_a_request_arriving_as_a_fetch_ends_does_not_stop_the_event_loop()
         return response
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        w.source._http = http
+        w.source.fetcher.http = http
         with must_not_hang():
             assert await w.outcome(w.issuer.token("alice")) == "ok:alice"
             await w.clock.advance(5)
@@ -470,7 +470,7 @@ async def test_an_etag_that_cannot_be_sent_back_does_not_end_refreshing(etag: st
 
     w = World(issuer=issuer)
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        w.source._http = http
+        w.source.fetcher.http = http
         await w.source.start()
         await w.clock.advance(0)
         for _ in range(20):
@@ -492,7 +492,7 @@ async def test_after_a_failed_conditional_refresh_the_whole_set_is_asked_for() -
 
     w = World(issuer=issuer)
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        w.source._http = http
+        w.source.fetcher.http = http
         await w.source.start()
         for _ in range(30):
             await w.clock.advance(120)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tokenward.keyset import MAX_KEYS, KeySet, UnusableKey, UnusableKeySet, read_key
 from tokenward.testing.keys import SigningKey, b64, b64_int, spare_key
 
+RSA = spare_key("RS256").jwk()
 GOOD = spare_key("EdDSA")
 ED_P = 2**255 - 19
 
@@ -219,15 +220,38 @@ def test_of_two_keys_with_one_kid_neither_is_used() -> None:
     other = SigningKey.new("EdDSA", "twin")
     for entries in (
         [twin.jwk(), other.jwk(), GOOD.jwk()],
-        [twin.jwk(), GOOD.jwk(), twin.jwk()],
         [twin.jwk(), other.jwk(), twin.jwk(), GOOD.jwk(), twin.jwk()],
-        [{**twin.jwk(), "use": "enc"}, GOOD.jwk(), other.jwk()],
+        [twin.jwk(), twin.jwk(), GOOD.jwk(), other.jwk()],
+        [{**RSA, "kid": "twin", "alg": "RS256"}, GOOD.jwk(), {**RSA, "kid": "twin", "alg": "PS256"}],
     ):
         keys = KeySet.parse(document(*entries))
         assert [key.kid for key in keys] == [GOOD.kid]
         assert "twin" in keys.refused
     with pytest.raises(UnusableKeySet):
         KeySet.parse(document(twin.jwk(), other.jwk()))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [{}],
+        [{"use": "sig"}, {"x5t": "abc"}],
+        [{"use": "enc"}],
+        [{"key_ops": ["encrypt"]}],
+        [{"kty": "oct", "k": "c2VjcmV0"}],
+        [{"alg": "ECDH-ES"}],
+        [{"x": "!"}, {}],
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_an_identical_key_or_one_that_could_never_verify_leaves_nothing_open(
+    others: list[dict[str, Any]], first: bool
+) -> None:
+    twin = SigningKey.new("EdDSA", "twin").jwk()
+    entries = [twin, *({**twin, **changes} for changes in others)]
+    keys = KeySet.parse(document(*(entries if first else reversed(entries)), GOOD.jwk()))
+    assert {key.kid for key in keys} == {"twin", GOOD.kid}
+    assert keys.refused == {}
 
 
 def test_a_key_without_a_kid_cannot_take_the_name_of_one_that_has_it() -> None:

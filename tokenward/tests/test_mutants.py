@@ -35,10 +35,10 @@ async def test_a_cached_token_is_good_from_its_first_moment_and_no_longer_at_its
         now = w.clock.wall()
         token = w.issuer.token("alice", iat=int(now), exp=int(now) + 600)
         identity = await w.ask(token)
-        assert w.cache.get(token, w.source, identity.valid_from) is identity
+        assert w.cache.get(token, identity.valid_from) is identity
         before = identity.valid_until - 0.001
-        assert w.cache.get(token, w.source, before) is identity
-        assert w.cache.get(token, w.source, identity.valid_until) is None
+        assert w.cache.get(token, before) is identity
+        assert w.cache.get(token, identity.valid_until) is None
 
 
 async def test_a_cached_token_is_refused_at_the_moment_in_which_it_expires() -> None:
@@ -241,12 +241,12 @@ async def test_what_no_longer_holds_is_not_kept_either() -> None:
             w.at_once(w.issuer.token("alice", exp=int(w.clock.wall()) + lasts))
         short, long = (w.issuer.token("alice", exp=int(w.clock.wall()) + lasts) for lasts in (10, 600))
         await w.clock.advance(10)
-        assert w.cache.get(short, w.source, w.clock.wall()) is None
+        assert w.cache.get(short, w.clock.wall()) is None
         assert len(w.cache) == 1
         w.issuer.rotate()
         w.issuer.remove(w.issuer.keys[0].kid)
         await w.clock.advance(301)
-        assert w.cache.get(long, w.source, w.clock.wall()) is None
+        assert w.cache.get(long, w.clock.wall()) is None
         assert len(w.cache) == 0
 
 

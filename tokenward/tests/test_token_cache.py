@@ -20,7 +20,6 @@ from hypothesis.stateful import (
 )
 
 from tokenward import Authenticator, FailureThrottle, Identity, InvalidToken, KeysUnavailable, TokenCache
-from tokenward.source import KeySource
 from tokenward.testing.clock import settle
 from tokenward.testing.issuer import Answer
 from tokenward.testing.keys import SigningKey
@@ -32,7 +31,7 @@ seen: Counter[str] = Counter()
 class NoCache(TokenCache):
     """Forgets at once: every token is verified in full."""
 
-    def get(self, token: str, source: KeySource, now: float) -> Identity | None:
+    def get(self, token: str, now: float) -> Identity | None:
         return None
 
 

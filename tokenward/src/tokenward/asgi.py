@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from tokenward.authenticator import Authenticator
-from tokenward.errors import AuthError
+from tokenward.errors import AuthError, MissingToken
 from tokenward.identity import Identity
 
 Scope = MutableMapping[str, Any]
@@ -27,27 +27,42 @@ class Credentials:
 class BearerMiddleware:
     """Lets a request or a WebSocket through with ``scope["user"]`` set to its Identity, or answers it (RFC 9457).
 
-    ``open_paths`` are exact paths, below ``root_path``, that need no token; everything else is private. The
-    application's lifespan starts and closes the authenticator. Middleware that answers browsers' preflights, which
-    carry no token, goes around this one.
+    ``open_paths`` are exact paths, below ``root_path``, that need no token; everything else is private. With
+    ``optional``, a request without a token has None for its user. The application's lifespan starts and closes the
+    authenticator. Protected resource metadata (RFC 9728) is served where the authenticator has a ``resource``.
+    Middleware that answers browsers' preflights, which carry no token, goes around this one.
     """
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, open_paths: Collection[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        open_paths: Collection[str] = frozenset(),
+        *,
+        optional: bool = False,
+    ) -> None:
         self._app = app
         self._authenticator = authenticator
         self._open_paths = frozenset(open_paths)
+        self._optional = optional
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
             return
+        scope["tokenward"] = self._authenticator
         if path_below_root(scope) not in self._open_paths:
-            try:
-                scope["user"] = await authenticate(self._authenticator, scope)
-            except AuthError as refusal:
-                await answer(scope, refusal)(scope, receive, send)
+            if scope["type"] == "http" and self._authenticator.metadata_path == path_below_root(scope):
+                await _send_metadata(self._authenticator, send)
                 return
-            scope["auth"] = Credentials()
+            try:
+                identity = await authenticate(self._authenticator, scope)
+                scope["user"], scope["auth"] = identity, Credentials(identity.scopes)
+            except AuthError as refusal:
+                if not (self._optional and isinstance(refusal, MissingToken)):
+                    await answer(scope, refusal)(scope, receive, send)
+                    return
+                scope["user"] = None
         await self._app(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +75,14 @@ class BearerMiddleware:
                 await send(message)
 
             await self._app(scope, receive, send_once_closed)
+
+
+async def _send_metadata(authenticator: Authenticator, send: Send) -> None:
+    body = json.dumps(authenticator.metadata()).encode()
+    headers = [(b"content-type", b"application/json"), (b"access-control-allow-origin", b"*")]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def authenticate(authenticator: Authenticator, scope: Scope) -> Identity:

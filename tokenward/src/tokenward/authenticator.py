@@ -1,10 +1,12 @@
 """From an Authorization header to an Identity: where cache, verifier, keys and throttle meet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tokenward.cache import TokenCache
 from tokenward.clock import Clock
 from tokenward.errors import (
+    AuthError,
     InvalidToken,
     KeysUnavailable,
     MalformedRequest,
@@ -23,7 +25,18 @@ from tokenward.verifier import TokenVerifier
 
 
 class Authenticator:
-    """Says who is calling. One for a process; start the key source with ``start`` and end it with ``close``."""
+    """Says who is calling. One for a process; start the key source with ``start`` and end it with ``close``.
+
+    ``others`` are further issuers, each with its own keys and its own verifier. The ``iss`` of a token chooses among
+    them, and the keys of the chosen one must have signed it.
+    """
+
+    #: Where protected resource metadata can be read, for challenges (RFC 9728 §5.1), or None.
+    metadata_url: str | None = None
+    #: The path of that metadata, where there is any.
+    metadata_path: str | None = None
+    #: The blocking facade, once there is one.
+    facade: Any = None
 
     def __init__(
         self,
@@ -35,9 +48,11 @@ class Authenticator:
         events: AuthEvents | None = None,
         clock: Clock | None = None,
         revocations: Revocations | None = None,
+        others: Sequence[tuple[KeySource, TokenVerifier]] = (),
     ) -> None:
-        self._source = source
-        self._verifier = verifier
+        self.default = (source, verifier)
+        self._issuers = {issuer: trust for trust in (self.default, *others) for issuer in trust[1].issuers}
+        self.sources = [source, *(each for each, _ in others)]
         self._cache = TokenCache() if cache is None else cache  # an empty one is false
         self._events = events or AuthEvents()
         self._clock = clock or Clock()
@@ -47,12 +62,14 @@ class Authenticator:
             self._throttle.failed = self._events.uncounted
 
     async def start(self) -> None:
-        await self._source.start()
+        for source in self.sources:
+            await source.start()
         if self._revocations is not None:
             await self._revocations.start()
 
     async def close(self) -> None:
-        await self._source.close()
+        for source in self.sources:
+            await source.close()
         if self._revocations is not None:
             await self._revocations.close()
 
@@ -63,7 +80,7 @@ class Authenticator:
         """
         try:
             token = bearer_token(headers)
-            identity = self._cache.get(token, self._source, self._clock.wall())
+            identity = self._cache.get(token, self._clock.wall())
             cached = identity is not None
             if identity is None:
                 identity = await self._verify(token)
@@ -75,9 +92,14 @@ class Authenticator:
             tell(self._events.refused, refusal, address=address, throttled=retry_after is not None)
             if retry_after is not None:
                 raise TooManyFailures(retry_after) from refusal
+            refusal.resource_metadata = self.metadata_url
             raise
-        except MissingToken:
+        except MissingToken as refusal:
             tell(self._events.missing)
+            refusal.resource_metadata = self.metadata_url
+            raise
+        except MalformedRequest as refusal:
+            refusal.resource_metadata = self.metadata_url
             raise
         except KeysUnavailable as failure:
             tell(self._events.unavailable, reason=str(failure))
@@ -100,22 +122,71 @@ class Authenticator:
 
     async def _verify(self, token: str) -> Identity:
         jws = parse(token)
+        source, verifier = self.trust(jws)
         try:
-            self._verifier.check(jws, self._clock.wall())
-            key = await self._source.find(jws)
-            # Time may have passed while waiting for a key, so expiry is looked at again.
-            self._verifier.check_expiry(jws.claims, self._clock.wall())
-            identity = self._verifier.prove(jws, key)
+            verifier.check(jws, self._clock.wall())
+            key = source.known(jws.kid or "")
+            if key is None:
+                key = await source.find(jws)
+                # Time may have passed while waiting for a key, so expiry is looked at again.
+                verifier.check_expiry(jws.claims, self._clock.wall())
+            identity = verifier.prove(jws, key)
         except InvalidToken as refusal:
             refusal.kid = jws.kid
-            refusal.genuine = refusal.reason is Reason.EXPIRED and self._is_signed(jws)
+            refusal.genuine = refusal.reason is Reason.EXPIRED and self._may_be_signed(jws, source)
             raise
-        self._cache.put(token, identity, key)
+        self._cache.put(token, identity, key, source)
         return identity
 
-    def _is_signed(self, jws: Jws) -> bool:
-        """Whether a key that is at hand signed this: an expired token of a real session is no attack."""
-        key = self._source.known(jws.kid or "")
+    def at_once(self, headers: Iterable[tuple[bytes, bytes]]) -> Identity | None:
+        """The caller, if a key that is at hand proves it; None for everything else, refusals included.
+
+        For threads without an event loop: what is None goes through ``authenticate``, which counts and tells it.
+        """
+        now = self._clock.wall()
+        try:
+            token = bearer_token(headers)
+            identity = self._cache.get(token, now)
+            cached = identity is not None
+            if identity is None:
+                jws = parse(token)
+                source, verifier = self.trust(jws)
+                verifier.check(jws, now)
+                key = source.known(jws.kid or "")
+                if key is None:
+                    return None
+                identity = verifier.prove(jws, key)
+                self._cache.put(token, identity, key, source)
+            if self._revocations is not None:
+                self._check_revoked(identity, self._revocations)
+        except AuthError:
+            return None
+        tell(self._events.accepted, cached=cached)
+        return identity
+
+    def metadata(self) -> dict[str, Any]:
+        """The protected resource metadata (RFC 9728 §2), for an authenticator that has a ``metadata_path``."""
+        return {}
+
+    def forget(self) -> None:
+        """Drop what was verified, for a forked child; keys stay."""
+        self._cache.clear()
+
+    def trust(self, jws: Jws) -> tuple[KeySource, TokenVerifier]:
+        """The keys and the checks for the issuer that this token names; a stranger's token fails those of the first."""
+        if len(self.sources) == 1:
+            return self.default
+        issuer = jws.claims.get("iss")
+        return self._issuers.get(issuer, self.default) if isinstance(issuer, str) else self.default
+
+    def _may_be_signed(self, jws: Jws, source: KeySource) -> bool:
+        """Whether a key that is at hand signed this: an expired token of a real session is no attack.
+
+        Before the first key set nothing can be said, and what nothing can be said about is not held against anybody.
+        """
+        key = source.known(jws.kid or "")
+        if not source.has_keys:
+            return True
         return (
             key is not None and jws.header["alg"] in key.algorithms and key.verifies(jws.signing_input, jws.signature)
         )

@@ -6,6 +6,8 @@
     ├── MissingToken        no credentials at all                       401, no error code (RFC 6750 §3.1)
     ├── MalformedRequest    credentials that cannot be read as one      400 invalid_request
     ├── InvalidToken        one token, refused; ``reason`` says why     401 invalid_token
+    ├── InsufficientScope   the token lacks a scope                     403 insufficient_scope
+    ├── NotPermitted        the caller lacks a role or a permission     403 insufficient_scope
     ├── TooManyFailures     a refused token from a throttled address    429 with Retry-After
     ├── KeysUnavailable     nothing can be said about the token now     503 with Retry-After
     └── RevocationsUnavailable  it may have been revoked meanwhile      503 with Retry-After
@@ -13,6 +15,7 @@
 What a client is told is one of the fixed phrases below. ``detail`` is for the log and never leaves the service.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -59,10 +62,21 @@ class AuthError(Exception):
     status = 401
     code = "invalid_token"
     phrase = _INVALID
+    #: The URL of the protected resource metadata that a challenge names (RFC 9728 §5.1), or None.
+    resource_metadata: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
         return {}
+
+    def _challenge(self, error: str | None = None, **parameters: str) -> dict[str, str]:
+        """A ``Bearer`` challenge (RFC 6750 §3)."""
+        if error is not None:
+            parameters = {"error": error, "error_description": self.phrase, **parameters}
+        if self.resource_metadata is not None:
+            parameters["resource_metadata"] = self.resource_metadata
+        described = ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+        return {"WWW-Authenticate": f"Bearer {described}".rstrip()}
 
 
 class MissingToken(AuthError):
@@ -73,7 +87,7 @@ class MissingToken(AuthError):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": "Bearer"}
+        return self._challenge()
 
 
 class MalformedRequest(AuthError):
@@ -85,7 +99,7 @@ class MalformedRequest(AuthError):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": f'Bearer error="invalid_request", error_description="{self.phrase}"'}
+        return self._challenge("invalid_request")
 
 
 class InvalidToken(AuthError):
@@ -105,7 +119,35 @@ class InvalidToken(AuthError):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{self.phrase}"'}
+        return self._challenge("invalid_token")
+
+
+class InsufficientScope(AuthError):
+    """The token is good, but not for this: ``scopes`` are all that are needed (RFC 6750 §3.1)."""
+
+    status = 403
+    code = "insufficient_scope"
+    phrase = "The access token does not have the scopes this needs"
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        self.scopes = tuple(scopes)
+        super().__init__(f"needs {' '.join(self.scopes)}")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self._challenge("insufficient_scope", scope=" ".join(self.scopes))
+
+
+class NotPermitted(AuthError):
+    """The caller lacks a role or a permission; which one is not told."""
+
+    status = 403
+    code = "not_permitted"
+    phrase = "The caller does not have the role or permission this needs"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self._challenge("insufficient_scope")
 
 
 class TooManyFailures(AuthError):

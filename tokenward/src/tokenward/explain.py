@@ -50,7 +50,7 @@ async def explain(
     ``now`` is seconds since the epoch. Asks the key source for keys, so it may wait a few seconds.
     """
     pasted = token.strip()
-    token = _BEFORE_THE_TOKEN.sub("", pasted)
+    token = bare_token(token)
     try:
         jws = parse(token)
     except InvalidToken as refusal:
@@ -60,6 +60,11 @@ async def explain(
     findings.extend(_offline(jws, verifier, now, names))
     findings.append(await _signature(jws, verifier, source, names))
     return findings
+
+
+def bare_token(pasted: str) -> str:
+    """The token without the header's words that people copy with it."""
+    return _BEFORE_THE_TOKEN.sub("", pasted.strip())
 
 
 def _offline(jws: Jws, verifier: TokenVerifier, now: float, names: Names) -> Iterator[Finding]:

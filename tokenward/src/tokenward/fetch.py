@@ -1,22 +1,29 @@
-"""One bounded, suspicious HTTP GET of a key set."""
+"""One bounded, suspicious HTTP GET of a document that an issuer publishes."""
 
 import asyncio
+import contextlib
 import re
+import ssl
 import zlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from tokenward.url import is_loopback
 
 if TYPE_CHECKING:
     import httpx  # imported where the first request is made: it takes a third of a second
 
 MAX_BYTES = 256 * 1024
 TIMEOUT = 3.0
+USER_AGENT = f"tokenward/{version('tokenward')}"
 
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 
 
 class FetchFailed(Exception):
-    """The key set could not be had; the text says why, for the log. ``retry_after`` is what the issuer asks for."""
+    """The document could not be had; the text says why, for the log. ``retry_after`` is what the issuer asks for."""
 
     def __init__(self, why: str, retry_after: float = 0) -> None:
         super().__init__(why)
@@ -32,14 +39,59 @@ class Fetched:
     max_age: int | None
 
 
-async def fetch(http: "httpx.AsyncClient", url: str, etag: str | None = None) -> Fetched:
+class Fetcher:
+    """How documents are fetched: by ``http``, which stays the caller's, or by a client opened for each fetch.
+
+    Fetches are minutes apart, so a connection is not kept for them, and nothing is bound to one event loop. The
+    environment's proxies and ``SSL_CERT_FILE`` are followed; a proxy is for the way out of a network, so a server on
+    this machine is asked directly. ``user_agent`` names the application to the issuer's firewall.
+    """
+
+    def __init__(self, http: "httpx.AsyncClient | None" = None, *, user_agent: str | None = None) -> None:
+        self.http = http
+        self.user_agent = user_agent or USER_AGENT
+        self._trust: ssl.SSLContext | None = None
+
+    @contextlib.asynccontextmanager
+    async def client(self, url: str) -> AsyncIterator["httpx.AsyncClient"]:
+        if self.http is not None:
+            yield self.http
+            return
+        import httpx
+
+        if self._trust is None and url.startswith("https:"):
+            try:
+                self._trust = httpx.create_ssl_context()
+            except (OSError, ssl.SSLError) as error:
+                raise FetchFailed(f"the certificates of SSL_CERT_FILE cannot be read: {type(error).__name__}") from None
+        try:
+            # Plain http has no certificate to verify, and reading a CA file takes a while.
+            opened = httpx.AsyncClient(verify=self._trust or False, trust_env=not is_loopback(httpx.URL(url).host))
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            # No text of the error: a proxy's URL may hold a password.
+            raise FetchFailed(f"a proxy variable of the environment cannot be used: {type(error).__name__}") from None
+        async with opened:
+            yield opened
+
+    async def fetch(self, url: str, etag: str | None = None, *, no_cache: bool = False) -> Fetched:
+        """GET ``url``, see ``fetch``; ``no_cache`` has caches on the way ask the issuer (RFC 9111 §5.2.1.4)."""
+        async with self.client(url) as http:
+            headers = {"Cache-Control": "no-cache"} if no_cache else {}
+            if http.headers.get("user-agent", "python-httpx/").startswith("python-httpx/"):
+                headers["User-Agent"] = self.user_agent
+            return await fetch(http, url, etag, headers)
+
+
+async def fetch(
+    http: "httpx.AsyncClient", url: str, etag: str | None = None, headers: dict[str, str] | None = None
+) -> Fetched:
     """GET ``url``: no redirects, 200 or 304 only, at most 256 KiB of decoded body, 3 seconds for all of it.
 
     Raises FetchFailed.
     """
     import httpx
 
-    headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "gzip"}
+    headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "gzip", **(headers or {})}
     if etag:
         headers["If-None-Match"] = etag
     http.cookies.clear()  # what an issuer sets is not for us, and would pile up until no request fits any more
@@ -55,9 +107,23 @@ async def fetch(http: "httpx.AsyncClient", url: str, etag: str | None = None) ->
     except TimeoutError:
         raise FetchFailed(f"no answer within {TIMEOUT:g} seconds") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        raise FetchFailed(type(error).__name__) from error
+        raise FetchFailed(_certificate(error) or type(error).__name__) from error
     except (OSError, ValueError, zlib.error) as error:
-        raise FetchFailed(type(error).__name__) from error
+        raise FetchFailed(_certificate(error) or type(error).__name__) from error
+
+
+def _certificate(error: BaseException | None) -> str | None:
+    """What is wrong with the server's certificate, if that is what this failure came from."""
+    for _ in range(10):
+        if error is None:
+            return None
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate is not trusted: {error.verify_message or error.reason} "
+                "(SSL_CERT_FILE names a file with the CA to trust)"
+            )
+        error = error.__cause__ or error.__context__
+    return None
 
 
 async def _read(response: "httpx.Response") -> bytes:

@@ -1,25 +1,30 @@
 """Whom a verified token speaks for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
+
+Claims = TypeVar("Claims", default=Mapping[str, Any])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Identity:
+class Identity(Generic[Claims]):
     """A caller whose token was verified; what ``request.user`` is behind this package.
 
     It has the attributes of Starlette's ``BaseUser``, so Starlette takes it as one.
 
     ``subject`` is the ``sub`` claim, ``valid_from`` and ``valid_until`` are seconds since the epoch with the leeway
-    already counted in, ``claims`` is the verified payload as sent.
+    already counted in, ``claims`` is the verified payload as sent, or a model of your own read from it.
     """
 
     subject: str
     issuer: str
     valid_from: float
     valid_until: float
-    claims: Mapping[str, Any]
+    claims: Claims
+    payload: Mapping[str, Any]
 
     @property
     def is_authenticated(self) -> bool:
@@ -27,9 +32,36 @@ class Identity:
 
     @property
     def display_name(self) -> str:
-        name = self.claims.get("name")
+        name = self.payload.get("name")
         return name if isinstance(name, str) and name else self.subject
 
     @property
     def identity(self) -> str:
         return self.subject
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What the token may be used for: ``scope`` (RFC 8693 §4.2, RFC 9068 §2.2.3) or ``scp`` (Okta, Entra)."""
+        value = self.payload.get("scope")
+        return _words(self.payload.get("scp") if value is None else value)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """``role`` (Better Auth), ``roles`` (RFC 9068 §2.2.3.1) or ``realm_access.roles`` (Keycloak)."""
+        realm = self.payload.get("realm_access")
+        nested = realm.get("roles") if isinstance(realm, Mapping) else None
+        return _words(self.payload.get("role"), ",") | _words(self.payload.get("roles"), ",") | _words(nested)
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """``permissions``, an array of strings or a string of words (Auth0)."""
+        return _words(self.payload.get("permissions"))
+
+
+def _words(value: object, separator: str | None = None) -> frozenset[str]:
+    """The strings of a claim: an array of them, or one string taken apart. Anything else grants nothing."""
+    if isinstance(value, str):
+        return frozenset(word.strip() for word in value.split(separator) if word.strip())
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
+        return frozenset(word for word in value if isinstance(word, str))
+    return frozenset()

@@ -14,14 +14,16 @@ import logging
 import math
 import random
 import re
+import weakref
 from typing import TYPE_CHECKING
 
 from tokenward.clock import Clock
 from tokenward.errors import InvalidToken, KeysUnavailable, Reason
 from tokenward.events import AuthEvents, tell
-from tokenward.fetch import Fetched, FetchFailed, fetch
+from tokenward.fetch import Fetched, Fetcher, FetchFailed
 from tokenward.jws import Jws
 from tokenward.keyset import Key, KeySet, UnusableKeySet
+from tokenward.tracing import span
 
 if TYPE_CHECKING:
     import httpx
@@ -41,21 +43,23 @@ class JwksSource:
 
     ``ttl`` and ``max_stale`` are seconds: how long a set is fresh when the issuer does not say, and how long known
     keys may still serve after that while it cannot be reached. Only ``start`` schedules anything; a source that was
-    not started still works, on demand.
+    not started still works, on demand. ``http`` fetches the keys and stays the caller's; without one, a client is
+    opened for each fetch, and the source may then be used from several event loops, one after another or at once.
     """
 
     def __init__(
         self,
         url: str,
-        http: "httpx.AsyncClient",
+        http: "httpx.AsyncClient | None" = None,
         *,
         ttl: float = 300,
         max_stale: float = 3600,
+        user_agent: str | None = None,
         clock: Clock | None = None,
         events: AuthEvents | None = None,
     ) -> None:
         self.url = url
-        self._http = http
+        self.fetcher = Fetcher(http, user_agent=user_agent)
         self._ttl = ttl
         self._max_stale = max_stale
         self._clock = clock or Clock()
@@ -68,7 +72,10 @@ class JwksSource:
         self._failures = 0
         self._waiting = 0
         self._begun = self._answered = 0  # fetches so far, and which of them was the last to succeed
-        self._flight: asyncio.Task[KeysUnavailable | None] | None = None
+        # A task belongs to one event loop; a test client or a server that starts again brings another.
+        self._flights: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[KeysUnavailable | None]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._keeper: asyncio.Task[None] | None = None
 
     # What can be seen from outside
@@ -79,6 +86,10 @@ class JwksSource:
         return self._keys if self._clock.monotonic() < self._usable_until else None
 
     @property
+    def has_keys(self) -> bool:
+        return self.keys is not None
+
+    @property
     def fresh(self) -> bool:
         return self._clock.monotonic() < self._fresh_until
 
@@ -87,15 +98,31 @@ class JwksSource:
         """Seconds since the set in use was last confirmed by the issuer, or None."""
         return None if self._keys is None else self._clock.monotonic() - self._fetched_at
 
+    def reset(self, fetcher: Fetcher) -> None:
+        """Forget every key, and fetch by ``fetcher`` from now on: for tests that bring an issuer of their own."""
+        self.fetcher = fetcher
+        self._keys = self._etag = None
+        self._fetched_at = self._fresh_until = self._usable_until = self._due = self._permitted = -math.inf
+        self._failures = 0
+        self._flights.clear()
+
     # Keys
 
     def known(self, kid: str) -> Key | None:
         now = self._clock.monotonic()
         if self._keys is None or now >= self._usable_until:
             return None
-        if now >= self._due and self._under_way() is None:  # the background refresh is late, or was never started
-            self._launch()
+        if now >= self._due:  # the background refresh is late, or was never started
+            self._refresh_soon()
         return self._keys.get(kid)
+
+    def _refresh_soon(self) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # a thread of a blocking application: the facade's loop refreshes
+            return
+        if self._under_way() is None:
+            self._launch()
 
     async def find(self, token: Jws) -> Key:
         """The token's key; waits only for a ``kid`` that is not known.
@@ -118,7 +145,7 @@ class JwksSource:
     async def _ask_for(self, kid: str) -> Key:
         begun = self._begun
         while True:
-            await self._fetched(begun)
+            await self._fetched(begun, no_cache=True)
             key = self.known(kid)
             if key is not None:
                 return key
@@ -126,12 +153,15 @@ class JwksSource:
             if self._answered > begun:
                 raise InvalidToken(Reason.UNKNOWN_KEY, "its kid is not in the key set", kid=kid)
 
-    async def _fetched(self, begun: int) -> None:
-        """Wait for the shared fetch, or for the next one permitted. Raises KeysUnavailable when it fails."""
+    async def _fetched(self, begun: int, *, no_cache: bool = False) -> None:
+        """Wait for the shared fetch, or for the next one permitted. Raises KeysUnavailable when it fails.
+
+        ``no_cache``: an HTTP cache on the way may not answer, because what is looked for is newer than its copy.
+        """
         while (flight := self._under_way()) is None:
             wait = self._permitted - self._clock.monotonic()
             if wait <= 0:
-                self._launch()
+                self._launch(no_cache=no_cache or self._waiting > 0)
             elif self._failures:
                 raise KeysUnavailable(math.ceil(wait), "the last fetch failed")
             else:
@@ -144,28 +174,36 @@ class JwksSource:
             raise KeysUnavailable(failure.retry_after, str(failure))
 
     def _under_way(self) -> asyncio.Task[KeysUnavailable | None] | None:
-        return None if self._flight is None or self._flight.done() else self._flight
+        flight = self._flights.get(asyncio.get_running_loop())
+        return None if flight is None or flight.done() else flight
 
-    def _launch(self) -> None:
-        self._flight = asyncio.create_task(self._refresh())
+    def _launch(self, *, no_cache: bool = False) -> None:
+        self._flights[asyncio.get_running_loop()] = asyncio.create_task(self._refresh(no_cache))
 
     # Fetching
 
-    async def _refresh(self) -> KeysUnavailable | None:
+    async def _refresh(self, no_cache: bool) -> KeysUnavailable | None:
         """One fetch; returns why it failed, having kept the old set.
 
-        There is never a second one under way, so an old answer cannot overwrite a newer set.
+        An event loop has never a second one under way; of two loops, the answer to the older fetch is dropped.
         """
         started = self._clock.monotonic()
         self._permitted = started + MIN_INTERVAL  # stamped before the fetch, so that failures count too
         self._begun += 1
+        number = self._begun
         try:
-            answer = await fetch(self._http, self.url, self._etag if self._keys else None)
+            with span("tokenward.fetch_keys", url=self.url):
+                answer = await self._ask(self._etag if self._keys else None, no_cache)
             keys = self._keys if answer.body is None else KeySet.parse(answer.body, self._keys)
         except Exception as error:  # FetchFailed, UnusableKeySet, or what a library makes of hostile bytes
             return self._failed(started, error)
-        self._install(started, keys, answer)
+        if number > self._answered:
+            self._answered = number
+            self._install(started, keys, answer)
         return None
+
+    async def _ask(self, etag: str | None, no_cache: bool) -> Fetched:
+        return await self.fetcher.fetch(self.url, etag, no_cache=no_cache)
 
     def _failed(self, started: float, error: Exception) -> KeysUnavailable:
         now = self._clock.monotonic()
@@ -186,7 +224,6 @@ class JwksSource:
         self._keys = keys
         self._etag = answer.etag if answer.etag and _ETAG.fullmatch(answer.etag) else None
         self._failures = 0
-        self._answered = self._begun
         self._fetched_at = now
         self._fresh_until = now + ttl
         self._usable_until = self._fresh_until + self._max_stale
@@ -207,6 +244,8 @@ class JwksSource:
 
     async def start(self) -> None:
         """Begin to refresh in the background; returns at once, whether or not the issuer can be reached."""
+        if self._keeper is not None and self._keeper.get_loop() is asyncio.get_running_loop():
+            self._keeper.cancel()
         self._keeper = asyncio.create_task(self._keep_fresh())
 
     async def _keep_fresh(self) -> None:
@@ -220,8 +259,9 @@ class JwksSource:
 
     async def close(self) -> None:
         """Stop the background refresh and any fetch under way."""
-        for task in (self._keeper, self._flight):
-            if task is not None:
+        loop = asyncio.get_running_loop()
+        for task in (self._keeper, self._flights.pop(loop, None)):
+            if task is not None and task.get_loop() is loop:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task

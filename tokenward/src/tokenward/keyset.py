@@ -22,6 +22,7 @@ ALGORITHMS = frozenset(
 _ED25519 = frozenset({"EdDSA", "Ed25519"})  # RFC 9864 §2.2: two names for one algorithm
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 _CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+_MATERIAL = ("kty", "crv", "x", "y", "n", "e")
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
 
@@ -42,6 +43,12 @@ class Key:
     jwk: Mapping[str, Any]
     _native: "_Fit"
     _algorithm: Any  # one of joserfc's JWS algorithms, whose type it does not export
+
+    def same_as(self, other: "Key") -> bool:
+        """Whether the other one is the same public key for the same algorithm, whatever else its entry says."""
+        return self.algorithms == other.algorithms and all(
+            self.jwk.get(member) == other.jwk.get(member) for member in _MATERIAL
+        )
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
         """Whether the signature over these bytes is this key's. Never raises."""
@@ -98,20 +105,27 @@ class KeySet:
             raise UnusableKeySet(f"more than {MAX_KEYS} keys")
         keys: dict[str, Key] = {}
         refused: dict[str, str] = {}
+        ambiguous: set[str] = set()
         for number, entry in enumerate(entries):
             kid = entry.get("kid") if isinstance(entry, dict) else None
             name = kid if isinstance(kid, str) else f"\0{number}"  # no kid that may be used is spelt like this
-            if name in keys or name in refused:
-                keys.pop(name, None)  # a duplicate leaves it open which one is meant: neither
-                refused[name] = "its kid appears twice"
-                continue
             try:
                 key = read_key(entry)
             except UnusableKey as error:
-                refused[name] = str(error)
+                # It could never verify, so it does not make a usable key of the same kid ambiguous.
+                refused.setdefault(name, str(error))
                 continue
-            known = previous.get(key.kid) if previous else None
-            keys[key.kid] = known if known is not None and known.jwk == key.jwk else key
+            if name in ambiguous:
+                continue
+            if name in keys:
+                if not keys[name].same_as(key):
+                    del keys[name]  # two different keys that could both verify: which one is meant is open
+                    ambiguous.add(name)
+                continue
+            known = previous.get(name) if previous else None
+            keys[name] = known if known is not None and known.jwk == key.jwk else key
+        refused = {name: why for name, why in refused.items() if name not in keys}
+        refused.update(dict.fromkeys(ambiguous, "its kid appears twice, with two different keys"))
         if not keys:
             raise UnusableKeySet("no usable key: " + ("; ".join(refused.values()) or "the set is empty")[:200])
         return cls(keys, refused)

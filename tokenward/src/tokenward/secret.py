@@ -32,6 +32,10 @@ class SecretSource:
         check_secret(secret)
         self._key = _SecretKey(secret.encode("utf-8", "surrogateescape"))
 
+    @property
+    def has_keys(self) -> bool:
+        return True
+
     def known(self, kid: str) -> _SecretKey | None:
         return self._key
 

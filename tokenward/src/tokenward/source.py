@@ -20,6 +20,10 @@ class VerifyingKey(Protocol):
 class KeySource(Protocol):
     """Two of them exist: JwksSource and SecretSource."""
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether there is a key set to look a key up in."""
+
     def known(self, kid: str) -> VerifyingKey | None:
         """The key, if it can be used right now without waiting. An unchanged key is always the same object."""
 

@@ -1,16 +1,18 @@
 """The authenticator in Starlette: an authentication backend, a dependency, and an exception handler."""
 
 import contextlib
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
 from starlette.authentication import AuthCredentials, AuthenticationBackend
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp
 
 from tokenward.asgi import answer, authenticate, running
 from tokenward.authenticator import Authenticator
-from tokenward.errors import AuthError
+from tokenward.errors import AuthError, MissingToken
+from tokenward.gate import needs
 from tokenward.identity import Identity
 
 _CREDENTIALS = AuthCredentials(["authenticated"])
@@ -53,6 +55,33 @@ class Bearer:
     @property
     def exception_handlers(self) -> dict[Any, Any]:
         return {AuthError: on_auth_error}
+
+
+def requires(
+    *, scopes: Collection[str] = (), roles: Collection[str] = (), permissions: Collection[str] = ()
+) -> Callable[[Callable[[Request], Awaitable[Any]]], Callable[[Request], Awaitable[Any]]]:
+    """An endpoint for callers with all of ``scopes``, one of ``roles`` and all of ``permissions``.
+
+    For endpoints behind ``BearerMiddleware``; anybody else is answered 403 with what is needed (RFC 6750 §3.1).
+    """
+    gate = needs(scopes=scopes, roles=roles, permissions=permissions)
+
+    def decorate(endpoint: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Any]]:
+        @functools.wraps(endpoint)
+        async def checked(request: Request) -> Any:
+            auth: Authenticator | None = request.scope.get("tokenward")
+            try:
+                if request.scope.get("user") is None:
+                    raise MissingToken
+                gate.check(request.user)
+            except AuthError as refusal:
+                refusal.resource_metadata = auth.metadata_url if auth is not None else None
+                return answer(request.scope, refusal)
+            return await endpoint(request)
+
+        return checked
+
+    return decorate
 
 
 async def on_auth_error(connection: HTTPConnection, error: Exception) -> ASGIApp:

@@ -58,7 +58,8 @@ class TokenVerifier:
         claims = token.claims
         # Computed as in the checks, to the last bit: a cached identity is judged by these bounds alone.
         starts = max(claims["iat"], claims.get("nbf", 0)) - self.leeway
-        return Identity(claims["sub"], claims["iss"], starts, claims["exp"] + self.leeway, MappingProxyType(claims))
+        payload = MappingProxyType(claims)
+        return Identity(claims["sub"], claims["iss"], starts, claims["exp"] + self.leeway, payload, payload)
 
     def check_header(self, header: Mapping[str, Any]) -> None:
         """RFC 7515 §4.1 and RFC 8725 §3.1, §3.11. Keys that a token brings along are not even looked at."""

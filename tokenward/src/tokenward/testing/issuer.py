@@ -26,11 +26,26 @@ from typing import Any, Final
 
 import httpx
 
+from tokenward.authenticator import Authenticator
+from tokenward.fetch import Fetcher
+from tokenward.jwks import JwksSource
 from tokenward.testing.keys import SigningKey, as_json, compact, without_absent
 
 JWKS_PATH: Final = "/api/auth/jwks"
 LIFETIME: Final = 15 * 60
 """Seconds a token of Better Auth lives unless told otherwise."""
+
+
+class _ThisIssuer(httpx.AsyncBaseTransport):
+    """Answers for the key set's URL, whatever its path: an application may take its keys from anywhere."""
+
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if "/.well-known/" in request.url.path:
+            return httpx.Response(200, json={"issuer": self._issuer.url, "jwks_uri": self._issuer.jwks_url})
+        return await self._issuer.respond(httpx.Request("GET", self._issuer.jwks_url))
 
 
 @dataclass
@@ -140,6 +155,10 @@ class Issuer:
             claims = {"iat": min(now, expires - LIFETIME) if expires_in <= 0 else now, "exp": expires, **claims}
         return compact(self.header(key, **(header or {})), self.claims(sub, **claims), key.sign)
 
+    def headers(self, sub: Any = "alice", **changes: Any) -> dict[str, str]:
+        """The header of a request with such a token."""
+        return {"Authorization": f"Bearer {self.token(sub, **changes)}"}
+
     def sign_raw(self, header: Mapping[str, Any] | bytes, payload: Any, key: SigningKey | None = None) -> str:
         """A genuine signature over whatever is given, sense or nonsense."""
         return compact(header, payload, (key or self.signer).sign)
@@ -187,6 +206,25 @@ class Issuer:
         return httpx.MockTransport(self.respond)
 
     @contextlib.contextmanager
+    def behind(self, auth: Authenticator) -> Iterator[None]:
+        """``auth`` takes its keys from here, in process; afterwards it is as it was.
+
+        The issuer must have the ``url`` and ``audience`` that ``auth`` expects. Nothing is stubbed: tokens are
+        verified with keys that were fetched.
+        """
+        sources = [source for source in auth.sources if isinstance(source, JwksSource)]
+        before = [source.fetcher for source in sources]
+        for source in sources:
+            source.reset(Fetcher(httpx.AsyncClient(transport=_ThisIssuer(self))))
+        auth.forget()
+        try:
+            yield
+        finally:
+            for source, fetcher in zip(sources, before, strict=True):
+                source.reset(fetcher)
+            auth.forget()
+
+    @contextlib.contextmanager
     def running(self, port: int = 0) -> Iterator[str]:
         """Serve the key set on a real socket of 127.0.0.1 from a thread; yields its URL."""
         loop = asyncio.new_event_loop()
@@ -215,7 +253,7 @@ class Issuer:
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
         """Serve the key set on a real socket of 127.0.0.1; yields its URL.."""
-        server = await asyncio.start_server(self._connection, "127.0.0.1", port)
+        server = await asyncio.start_server(self.answer_connection, "127.0.0.1", port)
         try:
             bound = server.sockets[0].getsockname()[1]
             yield f"http://127.0.0.1:{bound}{JWKS_PATH}"
@@ -230,7 +268,7 @@ class Issuer:
     def _connections(self) -> set[asyncio.Task[None]]:
         return set()
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)

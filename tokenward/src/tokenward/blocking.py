@@ -1,0 +1,112 @@
+"""The authenticator for applications that block: one background thread with an event loop for each process.
+
+A token whose key is known is verified in the calling thread. Only what has to wait (an unknown key, the count of a
+refusal) goes through the background loop.
+"""
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+from tokenward.authenticator import Authenticator
+from tokenward.identity import Identity
+
+T = TypeVar("T")
+
+
+class Blocking:
+    """``authenticator`` for threads without an event loop, and for event loops that come and go.
+
+    The thread starts with the first request of a process, never at import. It is not inherited: a child of ``fork``
+    (gunicorn's workers with ``preload_app``, Celery's pool) starts its own.
+    """
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self.authenticator = authenticator
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        if hasattr(os, "register_at_fork"):
+            itself = weakref.ref(self)
+
+            def forked() -> None:
+                if (facade := itself()) is not None:
+                    facade._after_fork()
+
+            os.register_at_fork(after_in_child=forked)
+
+    def authenticate(self, headers: Iterable[tuple[bytes, bytes]], address: str | None) -> Identity:
+        """The caller; blocks while a key is fetched. Raises one of the AuthError tree."""
+        headers = list(headers)
+        return self.authenticator.at_once(headers) or self._wait_for(self.authenticator.authenticate(headers, address))
+
+    async def authenticate_async(self, headers: Iterable[tuple[bytes, bytes]], address: str | None) -> Identity:
+        """The same for a coroutine of any event loop, which is not blocked."""
+        headers = list(headers)
+        identity = self.authenticator.at_once(headers)
+        if identity is not None:
+            return identity
+        work = self.authenticator.authenticate(headers, address)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._running_loop()))
+
+    def start(self) -> None:
+        """Start the thread and the background refresh now rather than with the first request that has to wait."""
+        self._running_loop()
+
+    def close(self) -> None:
+        """Stop the thread; the next request starts another."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(self.authenticator.close(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+
+    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._running_loop()).result()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=_run, args=(self._loop,), name="tokenward", daemon=True)
+                self._thread.start()
+                asyncio.run_coroutine_threadsafe(self.authenticator.start(), self._loop).result()
+            return self._loop
+
+    def _after_fork(self) -> None:
+        # The thread stayed in the parent, and so did whoever holds these locks.
+        self._lock = threading.Lock()
+        self._loop = self._thread = None
+        self.authenticator.forget()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def blocking(authenticator: Authenticator) -> Blocking:
+    """The one facade of this authenticator, made when it is first asked for."""
+    if authenticator.facade is None:
+        authenticator.facade = Blocking(authenticator)
+    facade: Blocking = authenticator.facade
+    return facade
+
+
+def wsgi_headers(authorization: str | None) -> list[tuple[bytes, bytes]]:
+    """The Authorization header as raw bytes. WSGI decodes header bytes as latin-1 (PEP 3333).
+
+    Servers join two fields of one name with a comma, which no token and no scheme holds, so two are refused as two.
+    """
+    if authorization is None:
+        return []
+    return [(b"authorization", value.encode("latin-1", "replace")) for value in authorization.split(",")]

@@ -1,0 +1,250 @@
+"""Django: middleware for WSGI and ASGI, a decorator, a user hook and system checks.
+
+settings.py::
+
+    INSTALLED_APPS = [..., "tokenward.django"]
+    MIDDLEWARE = [..., "tokenward.django.BearerMiddleware"]
+    TOKENWARD = Tokenward.better_auth("https://app.example")
+
+``request.identity`` is the caller, or None without a token; a token that is refused is answered by the middleware.
+``request.user`` becomes what ``TOKENWARD_USER`` makes of the identity: a Principal without a row by default.
+"""
+
+import functools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
+
+from tokenward.asgi import problem
+from tokenward.authenticator import Authenticator
+from tokenward.blocking import blocking, wsgi_headers
+from tokenward.errors import AuthError, MissingToken
+from tokenward.front import Tokenward
+from tokenward.gate import Needs, needs
+from tokenward.identity import Identity
+from tokenward.trusted import Misconfigured
+
+MIDDLEWARE = "tokenward.django.BearerMiddleware"
+
+
+class Principal:
+    """A caller without a row in the database; what ``request.user`` is unless ``TOKENWARD_USER`` says otherwise."""
+
+    is_authenticated = True
+    is_anonymous = False
+    is_active = True
+    is_staff = is_superuser = False
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.pk = self.id = self.username = identity.subject
+
+    def __str__(self) -> str:
+        return str(self.username)
+
+    def get_username(self) -> str:
+        return str(self.username)
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return perm in self.identity.permissions
+
+    def has_perms(self, perm_list: Collection[str], obj: Any = None) -> bool:
+        return self.identity.permissions.issuperset(perm_list)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return False
+
+
+def get_or_create_user(identity: Identity) -> Any:
+    """For ``TOKENWARD_USER``: the user whose username is the token's subject, made with the first request."""
+    from django.contrib.auth import get_user_model
+
+    model: Any = get_user_model()
+    user, created = model._default_manager.get_or_create(**{model.USERNAME_FIELD: identity.subject})
+    if created:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user
+
+
+def authenticator() -> Authenticator:
+    """The one of ``settings.TOKENWARD``: a Tokenward, or a mapping of its parameters. Without it, the environment's."""
+    value = getattr(settings, "TOKENWARD", None)
+    if isinstance(value, Authenticator):
+        return value
+    return _built(tuple(sorted(value.items())) if value else ())
+
+
+@functools.cache
+def _built(parameters: tuple[tuple[str, Any], ...]) -> Authenticator:
+    options = dict(parameters)
+    if not options:
+        return Tokenward.from_env()
+    base_url = options.pop("better_auth", None)
+    return Tokenward.better_auth(base_url, **options) if base_url else Tokenward(**options)
+
+
+def identify(request: HttpRequest) -> Identity:
+    """The caller of this request; blocks while a key is fetched. Raises one of the AuthError tree."""
+    return blocking(authenticator()).authenticate(*_credentials(request))
+
+
+async def aidentify(request: HttpRequest) -> Identity:
+    """The caller of this request, for asynchronous code."""
+    return await blocking(authenticator()).authenticate_async(*_credentials(request))
+
+
+def _credentials(request: HttpRequest) -> tuple[list[tuple[bytes, bytes]], str | None]:
+    return wsgi_headers(request.META.get("HTTP_AUTHORIZATION")), request.META.get("REMOTE_ADDR") or None
+
+
+def user_of(identity: Identity) -> Any:
+    """What ``settings.TOKENWARD_USER`` (a function or its dotted name) makes of this caller."""
+    hook = getattr(settings, "TOKENWARD_USER", None) or Principal
+    return (import_string(hook) if isinstance(hook, str) else hook)(identity)
+
+
+class BearerMiddleware:
+    """Sets ``request.identity`` and ``request.user``; stands after Django's AuthenticationMiddleware, if that is there.
+
+    Requests of the paths below ``settings.TOKENWARD_PRIVATE`` (a list of prefixes) need a token. Elsewhere the
+    ``private`` decorator says so, and a request without a token keeps the user that it had.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self._get_response = get_response
+        self._private = tuple(getattr(settings, "TOKENWARD_PRIVATE", ()))
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if iscoroutinefunction(self):
+            return self._async(request)
+        try:
+            self._accept(request, identify(request))
+        except MissingToken as refusal:
+            if self._is_private(request):
+                return answer(refusal)
+            request.identity = None  # type: ignore[attr-defined]  # Django requests carry what middleware puts there
+        except AuthError as refusal:
+            return answer(refusal)
+        return self._get_response(request)
+
+    async def _async(self, request: HttpRequest) -> Any:
+        try:
+            self._accept(request, await aidentify(request))
+        except MissingToken as refusal:
+            if self._is_private(request):
+                return answer(refusal)
+            request.identity = None  # type: ignore[attr-defined]  # as above
+        except AuthError as refusal:
+            return answer(refusal)
+        return await self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A refusal raised by a view, a gate for example."""
+        return answer(exception) if isinstance(exception, AuthError) else None
+
+    def _is_private(self, request: HttpRequest) -> bool:
+        return request.path_info.startswith(self._private) if self._private else False
+
+    def _accept(self, request: HttpRequest, identity: Identity) -> None:
+        request.identity = identity  # type: ignore[attr-defined]  # as above
+        request.user = SimpleLazyObject(lambda: user_of(identity))  # type: ignore[assignment]  # as Django's own middleware does
+
+        async def auser() -> Any:
+            return await sync_to_async(user_of)(identity)
+
+        request.auser = auser
+
+
+def private(
+    view: Callable[..., Any] | None = None,
+    /,
+    *,
+    scopes: Collection[str] = (),
+    roles: Collection[str] = (),
+    permissions: Collection[str] = (),
+) -> Any:
+    """A view for verified callers only, with all of ``scopes``, one of ``roles`` and all of ``permissions``.
+
+    It takes no cookie for a credential, so a CSRF token is not asked for.
+    """
+    if view is None:
+        return functools.partial(private, scopes=scopes, roles=roles, permissions=permissions)
+    gate = needs(scopes=scopes, roles=roles, permissions=permissions)
+    if iscoroutinefunction(view):
+
+        @functools.wraps(view)
+        async def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            refusal = _refusal(request, gate)
+            return refusal or await view(request, *args, **kwargs)
+
+    else:
+
+        @functools.wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            refusal = _refusal(request, gate)
+            return refusal or view(request, *args, **kwargs)
+
+    checked.csrf_exempt = True  # type: ignore[attr-defined]  # how Django's own decorator marks a view
+    return checked
+
+
+def _refusal(request: HttpRequest, gate: Needs) -> HttpResponse | None:
+    try:
+        identity = getattr(request, "identity", None)
+        if identity is None:
+            raise MissingToken
+        gate.check(identity)
+    except AuthError as refusal:
+        refusal.resource_metadata = authenticator().metadata_url
+        return answer(refusal)
+    return None
+
+
+def answer(refusal: AuthError) -> HttpResponse:
+    """A refusal as a problem (RFC 9457)."""
+    headers = {"Cache-Control": "no-store", **refusal.headers}
+    return HttpResponse(
+        problem(refusal), status=refusal.status, headers=headers, content_type="application/problem+json"
+    )
+
+
+def metadata(request: HttpRequest) -> HttpResponse:
+    """A view of the protected resource metadata (RFC 9728), for ``.well-known/oauth-protected-resource``."""
+    return JsonResponse(authenticator().metadata(), headers={"Access-Control-Allow-Origin": "*"})
+
+
+@register("security")
+def check_settings(app_configs: Any = None, **options: Any) -> Sequence[CheckMessage]:
+    """System checks: parameters that cannot be used, and the order of the middleware."""
+    found: list[CheckMessage] = []
+    try:
+        authenticator()
+    except (TypeError, ValueError) as error:
+        problems = error.problems if isinstance(error, Misconfigured) else [str(error)]
+        found += [Error(problem, obj="settings.TOKENWARD", id="tokenward.E001") for problem in problems]
+    order = list(settings.MIDDLEWARE)
+    session = "django.contrib.auth.middleware.AuthenticationMiddleware"
+    if MIDDLEWARE not in order and "rest_framework" not in settings.INSTALLED_APPS:
+        found.append(Warning(f"MIDDLEWARE does not hold {MIDDLEWARE}", id="tokenward.W001"))
+    elif MIDDLEWARE in order and session in order and order.index(session) > order.index(MIDDLEWARE):
+        hint = f"put {MIDDLEWARE} after it"
+        found.append(Error(f"{session} replaces the user of a token", hint=hint, id="tokenward.E002"))
+    hook = getattr(settings, "TOKENWARD_USER", None)
+    if isinstance(hook, str):
+        try:
+            import_string(hook)
+        except ImportError as error:
+            found.append(Error(str(error), obj="settings.TOKENWARD_USER", id="tokenward.E003"))
+    return found

@@ -1,0 +1,69 @@
+"""Parameters read from environment variables, for ``Tokenward.from_env``."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def _several(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _yes(value: str) -> bool:
+    if value.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        raise ValueError("must be true or false")
+    return value.lower() in ("1", "true", "yes", "on")
+
+
+def _seconds(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError("must be a number of seconds") from None
+
+
+VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "BETTER_AUTH_URL": ("base_url", str),
+    "JWKS_URL": ("jwks_url", str),
+    "JWT_ISSUER": ("issuer", _several),
+    "JWT_AUDIENCE": ("audience", _several),
+    "JWT_ALGORITHMS": ("algorithms", _several),
+    "JWT_LEEWAY": ("leeway", _seconds),
+    "JWT_MAX_LIFETIME": ("max_lifetime", _seconds),
+    "JWT_SECRET": ("secret", str),
+    "JWT_DISCOVER": ("discover", _yes),
+    "JWKS_TTL": ("ttl", _seconds),
+    "JWKS_MAX_STALE": ("max_stale", _seconds),
+    "JWKS_ALLOW_HTTP": ("allow_http", _yes),
+    "AUTH_FAILURES": ("auth_failures", str),
+    "RATE_LIMIT_STORAGE_URL": ("storage_url", str),
+    "PUBLIC_URL": ("resource", str),
+}
+"""The parameter that each variable sets, and how its text is read. An empty variable is not set."""
+
+
+def parameters(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the environment says, by the names of Tokenward's parameters. Raises Misconfigured."""
+    from tokenward.trusted import Misconfigured
+
+    environ = os.environ if environ is None else environ
+    found, problems = {}, []
+    for variable, (name, read) in VARIABLES.items():
+        value = environ.get(variable, "").strip()
+        if value:
+            try:
+                found[name] = read(value)
+            except ValueError as error:
+                problems.append(f"{variable}: {error}")
+    if "base_url" not in found:
+        if not {"jwks_url", "secret", "discover"} & set(found):
+            problems.append("BETTER_AUTH_URL: is not set, and neither are JWKS_URL, JWT_SECRET or JWT_DISCOVER")
+        else:
+            problems += [
+                f"{variable}: is not set, and neither is BETTER_AUTH_URL, which it would follow from"
+                for variable, name in (("JWT_ISSUER", "issuer"), ("JWT_AUDIENCE", "audience"))
+                if name not in found
+            ]
+    if problems:
+        raise Misconfigured(problems)
+    return found

@@ -1,0 +1,160 @@
+"""The front door: Tokenward, an authenticator made from a few parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tokenward.authenticator import Authenticator
+from tokenward.cache import TokenCache
+from tokenward.clock import Clock
+from tokenward.events import AuthEvents
+from tokenward.revocation.protocol import Revocations
+from tokenward.throttle import FailureThrottle, Limit
+from tokenward.trusted import Misconfigured, Trusted, several
+
+if TYPE_CHECKING:
+    import httpx
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+
+
+class Tokenward(Authenticator):
+    """Who is calling, for every integration of this package.
+
+    ``issuer`` and ``audience`` are the exact values accepted, one or several. Keys come from ``jwks_url``, from the
+    issuer's metadata (``discover=True``, RFC 8414 and OpenID), or are one ``secret`` (HS256). ``trusted`` are further
+    issuers, each with keys and audience of its own.
+
+    ``algorithms`` is what a token's ``alg`` may be; ``leeway`` (30), ``max_lifetime`` (604 800), ``ttl`` (300) and
+    ``max_stale`` (3600) are seconds: clock skew tolerated, longest ``exp - iat`` accepted, how long a key set is
+    fresh, and how long known keys serve after that while the issuer cannot be reached. ``auth_failures`` is how many
+    refused tokens a client IP has before further refused ones are answered 429 (``0``: never); ``storage_url`` names
+    a Redis where replicas count together. ``resource`` is the URL of this API: it turns on protected resource
+    metadata (RFC 9728), with ``scopes_supported`` in it. ``http`` fetches the keys and stays the caller's.
+    ``revocations`` ends tokens before they expire. Further ``parts`` are those of Authenticator.
+
+    Raises Misconfigured with every problem at once.
+    """
+
+    def __init__(
+        self,
+        *trusted: Trusted,
+        issuer: str | Collection[str] = (),
+        audience: str | Collection[str] = (),
+        jwks_url: str | None = None,
+        discover: bool = False,
+        secret: str | None = None,
+        algorithms: Collection[str] = ("EdDSA", "RS256"),
+        leeway: float = 30,
+        max_lifetime: float = 604_800,
+        ttl: float = 300,
+        max_stale: float = 3600,
+        allow_http: bool = False,
+        auth_failures: str = "5/minute",
+        storage_url: str | None = None,
+        cache_size: int = 4096,
+        resource: str | None = None,
+        scopes_supported: Collection[str] = (),
+        user_agent: str | None = None,
+        events: AuthEvents | None = None,
+        http: httpx.AsyncClient | None = None,
+        clock: Clock | None = None,
+        revocations: Revocations | None = None,
+        **parts: Any,
+    ) -> None:
+        if not trusted or issuer or audience or jwks_url or discover or secret:
+            own = Trusted(
+                issuer=issuer,
+                audience=audience,
+                jwks_url=jwks_url,
+                discover=discover,
+                secret=secret,
+                algorithms=algorithms,
+                leeway=leeway,
+                max_lifetime=max_lifetime,
+                ttl=ttl,
+                max_stale=max_stale,
+                allow_http=allow_http,
+            )
+            trusted = (own, *trusted)
+        problems = [problem for each in trusted for problem in each.problems()]
+        try:
+            Limit.parse(auth_failures)
+        except ValueError as error:
+            problems.append(f"auth_failures: {error}")
+        if resource is not None and not urlsplit(resource).scheme.startswith("http"):
+            problems.append("resource: must be the http or https URL of this API")
+        if problems:
+            raise Misconfigured(problems)
+        clock, events = clock or Clock(), events or AuthEvents()
+        options = {"clock": clock, "events": events, "user_agent": user_agent}
+        pairs = [(each.source(http, **options), each.verifier()) for each in trusted]
+        super().__init__(
+            *pairs[0],
+            others=pairs[1:],
+            cache=TokenCache(cache_size),
+            throttle=FailureThrottle(auth_failures, storage_url, clock=clock),
+            events=events,
+            clock=clock,
+            revocations=revocations,
+            **parts,
+        )
+        self.trusted = trusted
+        self.resource = resource
+        self.scopes_supported = several(scopes_supported)
+        if resource is not None:
+            parts_of = urlsplit(resource)
+            self.metadata_path = WELL_KNOWN + parts_of.path.rstrip("/")  # RFC 9728 §3.1
+            self.metadata_url = f"{parts_of.scheme}://{parts_of.netloc}{self.metadata_path}"
+
+    @classmethod
+    def better_auth(cls, base_url: str, *, base_path: str = "/api/auth", **options: Any) -> Tokenward:
+        """The Better Auth at ``base_url``, its ``baseURL`` with or without ``base_path``.
+
+        Better Auth's jwt plugin uses the origin of its ``baseURL`` as issuer and audience, and publishes its keys at
+        ``<baseURL>/api/auth/jwks``. ``issuer``, ``audience``, ``jwks_url`` and everything else can be given.
+        """
+        parts = urlsplit(base_url.strip().rstrip("/"))
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Misconfigured(["base_url: must be the http or https URL of Better Auth, such as https://app.example"])
+        origin = f"{parts.scheme}://{parts.netloc}".lower()
+        path = parts.path or base_path
+        defaults = {"issuer": origin, "audience": origin, "jwks_url": f"{origin}{path}/jwks"}
+        if options.get("discover"):
+            del defaults["jwks_url"]
+        return cls(**(defaults | options))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Tokenward:
+        """From ``BETTER_AUTH_URL``, or from ``JWKS_URL``, ``JWT_ISSUER``, ``JWT_AUDIENCE`` and others.
+
+        ``options`` are parameters that win over the environment. Raises Misconfigured with every problem at once.
+        """
+        from tokenward.environment import parameters
+
+        found = parameters(environ) | options
+        base_url = found.pop("base_url", None)
+        return cls.better_auth(base_url, **found) if base_url else cls(**found)
+
+    def metadata(self) -> dict[str, Any]:
+        issuers = [issuer for each in self.trusted for issuer in several(each.issuer)]
+        document: dict[str, Any] = {
+            "resource": self.resource,
+            "authorization_servers": issuers,
+            "bearer_methods_supported": ["header"],
+        }
+        if self.scopes_supported:
+            document["scopes_supported"] = list(self.scopes_supported)
+        return document
+
+    async def __aenter__(self) -> Tokenward:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

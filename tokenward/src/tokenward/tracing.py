@@ -1,0 +1,32 @@
+"""Spans for OpenTelemetry, where ``opentelemetry-api`` is installed; nothing where it is not."""
+
+import contextlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+
+@cache
+def _tracer() -> Any:
+    """The tracer of this package, looked up at the first span: an application sets its provider up before that."""
+    if find_spec("opentelemetry") is None:
+        return None
+    try:
+        from opentelemetry import trace
+    except ImportError:
+        return None
+    return trace.get_tracer("tokenward")
+
+
+@contextlib.contextmanager
+def span(name: str, **attributes: str) -> Iterator[None]:
+    """A span around what is done inside; its attributes never hold a token or a claim."""
+    tracer = _tracer()
+    if tracer is None:
+        yield
+        return
+    with tracer.start_as_current_span(
+        name, attributes={f"tokenward.{key}": value for key, value in attributes.items()}
+    ):
+        yield
