@@ -90,6 +90,7 @@ def test_defaults_are_those_of_the_contract(load: Load) -> None:
         "LOG_FORMAT": "console",
         "METRICS_PORT": None,
         "METRICS_HOST": "127.0.0.1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": None,
         "TOKEN_CACHE_SIZE": 4096,
     }
 
@@ -118,6 +119,7 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("LOG_FORMAT", "json", "json"),
     ("METRICS_PORT", "9100", 9100),
     ("METRICS_HOST", "0.0.0.0", "0.0.0.0"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318", "http://collector:4318"),
     ("DATABASE_POOL_SIZE", "3", 3),
     ("DATABASE_TIMEOUT", "0.5", 0.5),
     ("DATABASE_IDLE", "60", 60),
@@ -204,6 +206,7 @@ WRONG = {
     "LOG_LEVEL": "loud",
     "LOG_FORMAT": "xml",
     "METRICS_PORT": "port",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318",
     "DATABASE_POOL_SIZE": "0",
     "DATABASE_TIMEOUT": "nan",
     "DATABASE_IDLE": "0",

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import httpx
 import structlog
@@ -41,6 +42,9 @@ from tokenward import (
 from tokenward.source import KeySource
 from tokenward.starlette import BearerBackend
 
+if TYPE_CHECKING:
+    from taskward.operating.traces import Traces
+
 GAUGE_SECONDS = 5.0
 
 #: What the API serves; a further resource is one more entry.
@@ -50,7 +54,7 @@ RESOURCES: tuple[Resource, ...] = (TASKS,)
 def from_environment() -> ASGIApp:
     """What uvicorn calls in each worker."""
     settings = load_settings()
-    log.configure(settings.log_level, settings.log_format)
+    log.configure(settings.log_level, settings.log_format, traced=settings.otel_exporter_otlp_endpoint is not None)
     return create_app(settings, metrics=Metrics())
 
 
@@ -64,10 +68,11 @@ def create_app(
     """The service as one ASGI application, lifespan included; ``http`` fetches the key set, ``clock`` tells time."""
     clock = clock or Clock()
     metrics = metrics or Metrics(CollectorRegistry())
-    events = log.LoggedEvents(metrics, request_id_var)
+    tracing = _traces(settings)
+    events = (tracing.events if tracing else log.LoggedEvents)(metrics, request_id_var)
     http = http or http_client(settings)
     source = key_source(settings, http, clock, events)
-    authenticator = Authenticator(
+    authenticator = (tracing.authenticator if tracing else Authenticator)(
         source,
         token_verifier(settings),
         cache=TokenCache(settings.token_cache_size),
@@ -81,6 +86,8 @@ def create_app(
         timeout=settings.database_timeout,
         idle=settings.database_idle,
     )
+    if tracing:
+        tracing.watch(db)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -95,6 +102,8 @@ def create_app(
             await http.aclose()
             await db.close()
             events.sum_up(now=True)
+            if tracing:
+                await tracing.close()
 
     private = [route for resource in RESOURCES for route in resource.routes]
     api = AuthenticationMiddleware(OwnerGate(Router(private, redirect_slashes=False), db), BearerBackend(authenticator))
@@ -114,7 +123,16 @@ def create_app(
     wrapped: ASGIApp = with_cors(app, settings.cors_origins, settings.cors_headers)
     if settings.trusted_proxies:
         wrapped = Forwarded(wrapped, settings.trusted_proxies)
-    return Envelope(wrapped, metrics)
+    enveloped = Envelope(wrapped, metrics)
+    return tracing.request(enveloped) if tracing else enveloped
+
+
+def _traces(settings: Settings) -> "Traces | None":
+    if settings.otel_exporter_otlp_endpoint is None:
+        return None
+    from taskward.operating.traces import Traces  # its packages are an extra
+
+    return Traces(settings.otel_exporter_otlp_endpoint)
 
 
 def key_source(

@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["console", "json"], BeforeValidator(lower)] = "console"
     metrics_port: int | None = Field(None, ge=1, le=65_535)
     metrics_host: str = "127.0.0.1"
+    otel_exporter_otlp_endpoint: Annotated[str | None, AfterValidator(values.collector)] = None
     database_pool_size: int = Field(10, ge=1, le=200)
     database_timeout: float = Field(5, gt=0, le=60)
     database_idle: float = Field(300, ge=1, le=86_400)

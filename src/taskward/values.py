@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,3 +128,23 @@ def public_url(value: str | None) -> str | None:
             "https://api.example.com/backend, without user, query or fragment"
         )
     return value.rstrip("/?#")
+
+
+def collector(value: str | None) -> str | None:
+    """The base URL of an OTLP receiver over HTTP, for which the packages of the extra ``otel`` are installed."""
+    if value is None:
+        return None
+    try:
+        url = urlsplit(value)
+        good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise wrong("must be the http(s) URL of an OTLP receiver, such as http://localhost:4318")
+    try:
+        found = find_spec("opentelemetry.exporter.otlp.proto.http")
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise wrong("needs pip install 'taskward[otel]'")
+    return value

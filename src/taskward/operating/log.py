@@ -20,10 +20,17 @@ SUMMARY_SECONDS = 10.0
 STARTING_SECONDS = 30.0
 
 
-def configure(level: str, log_format: str) -> None:
-    """Set up structlog, and the standard library's logging of the libraries underneath, for this process."""
+def configure(level: str, log_format: str, *, traced: bool = False) -> None:
+    """Set up structlog, and the standard library's logging of the libraries underneath, for this process.
+
+    With ``traced``, lines written while a span is open name its trace.
+    """
     number = getattr(logging, level.upper())
     shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    if traced:
+        from taskward.operating.traces import add_trace_id  # its packages are an extra
+
+        shared.append(add_trace_id)
     if log_format == "json":
         renderer: list[Any] = [structlog.processors.format_exc_info, _json]
         notice = b'{"event": "log lines were dropped", "level": "warning", "count": %d}'
