@@ -14,7 +14,8 @@ COPY tokenward ./tokenward
 COPY migrations ./migrations
 COPY src ./src
 RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /build/dist ./tokenward . \
- && python -m pip --python /opt/taskward/bin/python install --no-deps --no-index dist/tokenward-*.whl dist/taskward-*.whl
+ && python -m pip --python /opt/taskward/bin/python install --no-deps --no-index dist/tokenward-*.whl dist/taskward-*.whl \
+ && rm -r /opt/taskward/lib/python3.13/site-packages/taskward/embedded
 
 FROM python:3.13.11-slim-bookworm AS api
 COPY --from=api-build /opt/taskward /opt/taskward

