@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
@@ -20,8 +20,15 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Credentials:
     """What ``scope["auth"]`` is: Starlette's ``@requires`` and ``request.auth.scopes`` read it."""
 
-    def __init__(self, scopes: Iterable[str] = ()) -> None:
-        self.scopes = ["authenticated", *scopes]
+    __slots__ = ("_identity",)
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    @property
+    def scopes(self) -> list[str]:
+        """``authenticated`` and the scopes of the token."""
+        return ["authenticated", *self._identity.scopes]
 
 
 class BearerMiddleware:
@@ -57,7 +64,7 @@ class BearerMiddleware:
                 return
             try:
                 identity = await authenticate(self._authenticator, scope)
-                scope["user"], scope["auth"] = identity, Credentials(identity.scopes)
+                scope["user"], scope["auth"] = identity, Credentials(identity)
             except AuthError as refusal:
                 if not (self._optional and isinstance(refusal, MissingToken)):
                     await answer(scope, refusal)(scope, receive, send)

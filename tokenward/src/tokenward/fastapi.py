@@ -22,7 +22,7 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from typing_extensions import TypeVar
 
-from tokenward.asgi import Credentials, authenticate, running
+from tokenward.asgi import Credentials, Scope, running
 from tokenward.authenticator import Authenticator
 from tokenward.claims import with_claims
 from tokenward.errors import AuthError, InvalidToken, MissingToken
@@ -77,18 +77,21 @@ class _Dependency(SecurityBase, Generic[_M]):
 
     async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Identity[Any] | None:
         """Raises one of the AuthError tree."""
-        auth = _authenticator(connection)
+        scope = connection.scope
+        auth = _authenticator(scope)
+        client = scope.get("client")
         try:
-            identity = await authenticate(auth, connection.scope)
+            identity = await auth.authenticate(scope["headers"], client[0] if client else None)
         except MissingToken:
             if self._optional:
                 return None
             raise
         if security_scopes.scopes:
             needs(scopes=security_scopes.scopes).check(identity, auth.metadata_url)
-        self._gate.check(identity, auth.metadata_url)
-        connection.scope["user"] = identity
-        connection.scope["auth"] = Credentials(identity.scopes)
+        if not self._gate.nothing:
+            self._gate.check(identity, auth.metadata_url)
+        scope["user"] = identity
+        scope["auth"] = Credentials(identity)
         if self._claims is None:
             return identity
         try:
@@ -164,8 +167,8 @@ def _documented(generate: Callable[[], dict[str, Any]]) -> Callable[[], dict[str
     return openapi
 
 
-def _authenticator(connection: HTTPConnection) -> Authenticator:
-    auth = getattr(connection.app.state, "tokenward", None)
+def _authenticator(scope: Scope) -> Authenticator:
+    auth = getattr(scope["app"].state, "tokenward", None)
     if not isinstance(auth, Authenticator):
         raise RuntimeError("this application was not given to tokenward.fastapi.protect(app, auth)")
     return auth

@@ -1,0 +1,392 @@
+"""The front door: parameters, environment, several issuers, discovery, the command, the test kit, threads and forks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tokenward import (
+    AuthError,
+    InvalidToken,
+    KeysUnavailable,
+    Misconfigured,
+    MissingToken,
+    Tokenward,
+    Trusted,
+    with_claims,
+)
+from tokenward.blocking import Blocking, blocking, wsgi_headers
+from tokenward.cli import main as command
+from tokenward.discovery import metadata_urls
+from tokenward.testing import ABSENT, FakeClock, Issuer
+from world import bearer
+
+APP = "https://app.example"
+
+
+async def subject(auth: Tokenward, token: str) -> str:
+    try:
+        return (await auth.authenticate(bearer(token), None)).subject
+    except InvalidToken as refusal:
+        return str(refusal.reason)
+
+
+# Parameters
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "keys"),
+    [
+        (APP, APP, f"{APP}/api/auth/jwks"),
+        (f"{APP}/", APP, f"{APP}/api/auth/jwks"),
+        (f"{APP}/api/auth", APP, f"{APP}/api/auth/jwks"),
+        (f"{APP}/login", APP, f"{APP}/login/jwks"),
+        ("http://localhost:3000", "http://localhost:3000", "http://localhost:3000/api/auth/jwks"),
+        ("HTTPS://App.Example", APP, f"{APP}/api/auth/jwks"),
+    ],
+)
+def test_better_auth_needs_one_line(url: str, origin: str, keys: str) -> None:
+    auth = Tokenward.better_auth(url)
+    (trusted,) = auth.trusted
+    assert (trusted.issuer, trusted.audience, trusted.jwks_url) == (origin, origin, keys)
+    assert Tokenward.better_auth(url, audience="notes").trusted[0].audience == "notes"
+
+
+def test_every_problem_is_told_at_once_by_its_parameter() -> None:
+    with pytest.raises(Misconfigured) as refusal:
+        Tokenward(
+            jwks_url="http://keys.example/jwks", leeway=999, algorithms=["HS256"], auth_failures="five", resource="x"
+        )
+    named = [problem.split(":")[0] for problem in refusal.value.problems]
+    assert named == ["issuer", "audience", "jwks_url", "algorithms", "leeway", "auth_failures", "resource"]
+    for bad in ({}, {"jwks_url": f"{APP}/k", "discover": True}, {"secret": "short"}):
+        with pytest.raises(Misconfigured, match=r"jwks_url|secret"):
+            Tokenward(issuer=APP, audience=APP, **bad)  # type: ignore[arg-type]  # what is tried
+    with pytest.raises(Misconfigured, match="base_url"):
+        Tokenward.better_auth("app.example")
+
+
+def test_a_secret_is_never_in_what_is_told() -> None:
+    with pytest.raises(Misconfigured) as refusal:
+        Tokenward(secret="hunter2")
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_the_environment_is_read_by_the_names_of_the_service() -> None:
+    environ = {"JWKS_URL": f"{APP}/k", "JWT_ISSUER": f"{APP}, https://b.example", "JWT_AUDIENCE": "notes"}
+    trusted = Tokenward.from_env({**environ, "JWT_LEEWAY": "5", "JWKS_ALLOW_HTTP": "true", "JWT_SECRET": ""}).trusted[0]
+    assert trusted.issuer == (APP, "https://b.example")
+    assert (trusted.leeway, trusted.allow_http) == (5, True)
+    assert Tokenward.from_env({"BETTER_AUTH_URL": APP, "JWT_AUDIENCE": "notes"}).trusted[0].audience == ("notes",)
+    assert Tokenward.from_env({"BETTER_AUTH_URL": APP}, leeway=1).trusted[0].leeway == 1
+    with pytest.raises(Misconfigured) as refusal:
+        Tokenward.from_env({"JWKS_URL": f"{APP}/k", "JWT_LEEWAY": "soon"})
+    assert [line.split(":")[0] for line in refusal.value.problems] == ["JWT_LEEWAY", "JWT_ISSUER", "JWT_AUDIENCE"]
+    with pytest.raises(Misconfigured, match="BETTER_AUTH_URL"):
+        Tokenward.from_env({})
+
+
+# Several issuers, discovery
+
+
+async def test_each_of_several_issuers_has_its_own_keys_and_audience() -> None:
+    one, two = Issuer("https://one.example", audience="a"), Issuer("https://two.example", audience="b")
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        return await (one if request.url.host == "one.example" else two).respond(request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
+        trusted = [Trusted(issuer=each.url, audience=each.audience, jwks_url=each.jwks_url) for each in (one, two)]
+        auth = Tokenward(*trusted, http=http)
+        assert await subject(auth, one.token("ada")) == "ada"
+        assert await subject(auth, two.token("bob")) == "bob"
+        assert await subject(auth, two.token("bob")) == "bob", "from the cache"
+        assert await subject(auth, one.token("eve", aud="b")) == "audience"
+        assert await subject(auth, one.token("eve", iss=two.url, aud="b")) == "unknown_key"
+        borrowed = one.token("eve", iss=two.url, aud="b", header={"kid": two.signer.kid})
+        assert await subject(auth, borrowed) == "signature"
+        assert await subject(auth, one.token("eve", iss="https://three.example")) == "issuer"
+
+
+@pytest.mark.parametrize("path", ["", "/realms/x"])
+@pytest.mark.parametrize("kind", [0, 1])
+async def test_discovery_reads_the_metadata_and_its_issuer_must_match(path: str, kind: int) -> None:
+    issuer = Issuer(APP + path)
+    metadata: dict[str, Any] = {"issuer": issuer.url, "jwks_uri": f"{APP}/api/auth/jwks"}
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        if "/.well-known/" in request.url.path:
+            found = str(request.url) == metadata_urls(issuer.url)[kind]
+            return httpx.Response(200, json=metadata) if found else httpx.Response(404)
+        return await issuer.respond(request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
+
+        def built() -> Tokenward:
+            return Tokenward(issuer=issuer.url, audience=issuer.audience, discover=True, http=http)
+
+        assert await subject(built(), issuer.token("ada")) == "ada"
+        for member, value in (
+            ("issuer", "https://mallory.example"),
+            ("issuer", issuer.url + "/"),
+            ("jwks_uri", "http://elsewhere.example/jwks"),
+            ("jwks_uri", None),
+        ):
+            good = metadata[member]
+            metadata[member] = value
+            with pytest.raises(KeysUnavailable, match="metadata"):
+                await subject(built(), issuer.token("ada"))
+            metadata[member] = good
+
+
+# Claims
+
+
+async def test_claims_are_read_into_dataclasses_and_what_does_not_fit_is_refused() -> None:
+    import dataclasses
+
+    @dataclasses.dataclass
+    class Member:
+        email: str
+        plan: str = "free"
+
+    issuer = Issuer(APP)
+    auth = Tokenward.better_auth(APP)
+    with issuer.behind(auth):
+        identity = await auth.authenticate(bearer(issuer.token("ada", scope="a b", role="admin, user")), None)
+        assert with_claims(identity, Member).claims == Member("ada@example.com")
+        assert (identity.scopes, identity.roles) == ({"a", "b"}, {"admin", "user"})
+        without = await auth.authenticate(bearer(issuer.token("ada", email=ABSENT)), None)
+        with pytest.raises(InvalidToken) as refusal:
+            with_claims(without, Member)
+        assert "ada" not in refusal.value.detail
+
+
+# The test kit
+
+
+def test_the_kit_stands_in_for_the_issuer_of_an_application(tokenward_issuer: Any) -> None:
+    clock = FakeClock()
+    auth = Tokenward.better_auth(APP, clock=clock)
+    issuer = tokenward_issuer(auth)
+    issuer.clock = clock.wall
+    token = issuer.token("ada")
+    assert asyncio.run(subject(auth, token)) == "ada"
+    assert asyncio.run(subject(auth, issuer.token("ada", expires_in=-1))) == "expired"
+    clock.move(16 * 60)
+    assert asyncio.run(subject(auth, token)) == "expired"
+    for alg in ("RS256", "EdDSA"):
+        clock.move(2)
+        issuer.rotate(alg)
+        assert asyncio.run(subject(auth, issuer.token("bob"))) == "bob"
+
+
+@pytest.mark.parametrize("alg", ["EdDSA", "Ed25519", "RS256", "RS384", "PS256", "PS512", "ES256", "ES384", "ES512"])
+async def test_the_kit_signs_by_every_algorithm(alg: str) -> None:
+    issuer = Issuer(APP, alg=alg)
+    auth = Tokenward.better_auth(APP, algorithms=[alg])
+    with issuer.behind(auth):
+        assert await subject(auth, issuer.token("ada")) == "ada"
+
+
+# Threads and forks
+
+
+def test_a_known_key_is_verified_in_the_calling_thread() -> None:
+    issuer = Issuer(APP)
+    auth = Tokenward.better_auth(APP)
+    with issuer.behind(auth):
+        facade = blocking(auth)
+        assert blocking(auth) is facade
+        assert facade.authenticate(bearer(issuer.token("ada")), None).subject == "ada"
+        hops: list[Any] = []
+        facade._wait_for = hops.append  # type: ignore[method-assign,assignment]  # nothing may come this way
+        for _ in range(3):
+            assert facade.authenticate(bearer(issuer.token("bob", nonce=time.monotonic())), None).subject == "bob"
+        assert hops == []
+        del facade._wait_for
+        for token, kind in (("bad", InvalidToken), (issuer.token("ada", expires_in=-1), InvalidToken)):
+            with pytest.raises(kind):
+                facade.authenticate(bearer(token), "192.0.2.1")
+        with pytest.raises(MissingToken):
+            facade.authenticate([], None)
+        facade.close()
+        assert "tokenward" not in {thread.name for thread in threading.enumerate()}
+        issuer.rotate()
+        assert facade.authenticate(bearer(issuer.token("eve")), None).subject == "eve", "and it starts again"
+        facade.close()
+
+
+def test_many_threads_ask_at_once_and_the_keys_are_fetched_once() -> None:
+    issuer = Issuer(APP)
+    auth = Tokenward.better_auth(APP)
+    with issuer.behind(auth):
+        facade = Blocking(auth)
+        found: list[str] = []
+        tokens = [issuer.token(f"p{n}") for n in range(24)]
+        threads = [
+            threading.Thread(target=lambda t=token: found.append(facade.authenticate(bearer(t), None).subject))  # type: ignore[misc]  # bound to this round's token
+            for token in tokens
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert sorted(found) == sorted(f"p{n}" for n in range(24))
+        assert issuer.fetches == 1
+        facade.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_verifies_and_fetches_with_a_thread_of_its_own() -> None:
+    program = """
+import os, sys
+from tokenward import Tokenward
+from tokenward.blocking import blocking
+from tokenward.testing import Issuer
+issuer = Issuer("https://app.example")
+with issuer.running() as url:
+    auth = Tokenward(issuer=issuer.url, audience=issuer.audience, jwks_url=url)
+    ask = lambda token: blocking(auth).authenticate([(b"authorization", b"Bearer " + token.encode())], None).subject
+    assert ask(issuer.token("before")) == "before"
+    issuer.rotate()
+    token = issuer.token("child")
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if ask(token) == "child" else 1)
+        except BaseException:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert ask(issuer.token("parent")) == "parent"
+print("forked")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "forked"), done.stderr
+
+
+def test_two_authorization_headers_joined_by_a_wsgi_server_are_two() -> None:
+    assert len(wsgi_headers("Bearer a,Bearer b")) == 2
+    assert wsgi_headers(None) == []
+    auth = Tokenward.better_auth(APP)
+    with pytest.raises(AuthError) as refusal:
+        asyncio.run(auth.authenticate(wsgi_headers("Bearer a, Bearer b"), None))
+    assert refusal.value.status == 400
+
+
+# The command
+
+
+def test_the_command_explains_a_token(capsys: pytest.CaptureFixture[str]) -> None:
+    issuer = Issuer()
+    with issuer.running() as url:
+        options = ["--issuer", issuer.url, "--audience", issuer.audience, "--jwks-url", url]
+        assert command(["explain", issuer.token("ada"), *options]) == 0
+        assert "This token is accepted." in capsys.readouterr().out
+        token = issuer.token("ada", iss=f"{issuer.url}/")
+        assert command(["explain", f"Bearer {token}", *options]) == 1
+        told = capsys.readouterr().out
+        assert "differ by a slash" in told
+        assert token not in told
+        assert command(["check", *options]) == 0
+        assert issuer.signer.kid in capsys.readouterr().out
+    assert command(["check", *options]) == 1
+    assert "✗ keys" in capsys.readouterr().out
+    assert command(["check", "--jwks-url", "nonsense"]) == 2
+    assert {"--issuer", "--audience", "--jwks-url"} <= {
+        line.split(":")[0] for line in capsys.readouterr().err.splitlines()
+    }
+
+
+# The distribution
+
+
+def test_importing_it_is_quick_and_brings_no_framework() -> None:
+    program = (
+        "import sys, time; began = time.process_time(); import tokenward; spent = time.process_time() - began; "
+        "foreign = {'starlette', 'fastapi', 'django', 'flask', 'litestar', 'limits', 'httpx'} & set(sys.modules); "
+        "print(spent, *sorted(foreign))"
+    )
+    spent = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        seconds, *brought = done.stdout.split()
+        assert brought == []
+        spent.append(float(seconds))
+    assert min(spent) <= 0.25
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
+    import zipfile
+
+    pytest.importorskip("hatchling")
+    root = Path(__file__).parent.parent
+    build = "import os, sys; os.chdir(sys.argv[1]); from hatchling.build import build_wheel as b; print(b(sys.argv[2]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(root), str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    names = zipfile.ZipFile(tmp_path / done.stdout.split()[-1]).namelist()
+    assert {name.split("/")[0] for name in names} == {"tokenward", f"tokenward-{version()}.dist-info"}
+    assert "tokenward/py.typed" in names
+    assert not [name for name in names if "test_" in name or name.endswith((".pyc", ".toml"))]
+
+
+def version() -> str:
+    from importlib.metadata import version as of
+
+    return of("tokenward")
+
+
+async def test_spans_are_made_where_opentelemetry_is_installed() -> None:
+    sdk = pytest.importorskip("opentelemetry.sdk.trace")
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    from tokenward import tracing
+
+    exporter = InMemorySpanExporter()
+    provider = sdk.TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracing._tracer.cache_clear()
+    before = tracing._tracer
+    tracing._tracer = lambda: provider.get_tracer("tokenward")  # type: ignore[assignment]  # the global provider is set once a process
+    try:
+        issuer = Issuer(APP)
+        auth = Tokenward.better_auth(APP)
+        with issuer.behind(auth):
+            assert await subject(auth, issuer.token("ada")) == "ada"
+    finally:
+        tracing._tracer = before
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "tokenward.fetch_keys"
+    assert span.attributes == {"tokenward.url": f"{APP}/api/auth/jwks"}
+
+
+def test_every_test_that_the_readme_names_exists() -> None:
+    import re
+
+    root = Path(__file__).parent
+    there = set(re.findall(r"def (test_\w+)\(", "".join(file.read_text() for file in root.glob("test_*.py"))))
+    named = set(re.findall(r"`(test_\w+)`", (root.parent / "README.md").read_text()))
+    assert len(named) >= 10
+    assert named <= there, named - there
+
+
+def test_the_blocks_of_readme_and_tutorial_run() -> None:
+    import re
+
+    root = Path(__file__).parent.parent
+    for page in (root / "README.md", root / "docs" / "tutorial.md"):
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL):
+            done = subprocess.run([sys.executable, "-"], input=block, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
