@@ -257,3 +257,9 @@ def unchanged(front: Front) -> Unchanged:
         assert after == before
 
     return watch
+
+
+@pytest.fixture
+def marker() -> str:
+    """A word that stands in no task yet: what a test made can be told from what was there."""
+    return f"m{secrets.token_hex(8)}"
