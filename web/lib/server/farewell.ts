@@ -9,7 +9,7 @@ const PATIENCE_MS = 8_000;
 const TOKEN_S = 60;
 /** A deletion that takes longer was interrupted: the person may go on. */
 const LEAVING = "interval '1 minute'";
-const SWEEP_EVERY_MS = 60_000;
+const SWEEP_EVERY_MS = 15_000;
 const SWEEP_AGAIN = "interval '5 minutes'";
 
 /** The tasks could not be deleted, so the account stays. */
@@ -94,18 +94,20 @@ export async function sweep(): Promise<void> {
     `select f.user_id as id, u.id is not null as here
      from ${SCHEMA}.farewells f left join ${SCHEMA}."user" u on u.id = f.user_id
      where f.sweep_at <= clock_timestamp()
-       and (u.id is null or f.said_at < clock_timestamp() - ${LEAVING}) limit 100`,
+       and (u.id is null or f.said_at < clock_timestamp() - ${LEAVING})
+     order by f.sweep_at limit 100`,
   );
   for (const { id, here } of rows) {
     if (here) {
       await takeBack(id);
       continue;
     }
-    await deleteTasks(await errand(id));
+    // First, so that one who cannot be swept does not hold up the others.
     await pool().query(
       `update ${SCHEMA}.farewells set sweep_at = clock_timestamp() + ${SWEEP_AGAIN} where user_id = $1`,
       [id],
     );
+    await deleteTasks(await errand(id));
     await pool().query(
       `delete from ${SCHEMA}.farewells
        where user_id = $1 and said_at < clock_timestamp() - interval '${TOKEN_LIFE_S + REVOCATION_LEEWAY_S} seconds'`,
