@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import structlog
@@ -21,6 +21,7 @@ from taskward.api.cors import with_cors
 from taskward.api.openapi import Resource
 from taskward.api.owner import OwnerGate
 from taskward.api.routing import PrivateMount, match_to_the_end
+from taskward.database.aside import connector
 from taskward.database.engine import Database
 from taskward.database.schema import REVISION
 from taskward.operating import health, log
@@ -29,16 +30,22 @@ from taskward.operating.forwarded import Forwarded
 from taskward.operating.metrics import Metrics
 from taskward.problems import HANDLERS, DatabaseUnavailable, on_problem
 from taskward.settings import Settings, key_server_is_local, load_settings
+from taskward.tasks.changes import Changes
+from taskward.tasks.events import EVENTS, Streams
+from taskward.tasks.repository import Tasks
 from taskward.tasks.routes import TASKS
 from tokenward import (
     Authenticator,
     Clock,
     FailureThrottle,
+    Identity,
     JwksSource,
     SecretSource,
     TokenCache,
     TokenVerifier,
 )
+from tokenward.revocation.listener import Listener
+from tokenward.revocation.postgres import PostgresRevocations
 from tokenward.source import KeySource
 from tokenward.starlette import BearerBackend
 
@@ -48,7 +55,7 @@ if TYPE_CHECKING:
 GAUGE_SECONDS = 5.0
 
 #: What the API serves; a further resource is one more entry.
-RESOURCES: tuple[Resource, ...] = (TASKS,)
+RESOURCES: tuple[Resource, ...] = (TASKS, EVENTS)
 
 
 def from_environment() -> ASGIApp:
@@ -72,6 +79,11 @@ def create_app(
     events = (tracing.events if tracing else log.LoggedEvents)(metrics, request_id_var)
     http = http or http_client(settings)
     source = key_source(settings, http, clock, events)
+    database_url = settings.database_url.get_secret_value()
+    listener = Listener(connector(database_url))
+    revocations = None
+    if settings.revocations == "database":
+        revocations = PostgresRevocations(listener, max_lag=settings.revocations_max_lag, clock=clock)
     authenticator = (tracing.authenticator if tracing else Authenticator)(
         source,
         token_verifier(settings),
@@ -79,9 +91,10 @@ def create_app(
         throttle=FailureThrottle(settings.auth_failures, _secret(settings.rate_limit_storage_url), clock=clock),
         events=events,
         clock=clock,
+        revocations=revocations,
     )
     db = Database(
-        settings.database_url.get_secret_value(),
+        database_url,
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout,
         idle=settings.database_idle,
@@ -89,15 +102,26 @@ def create_app(
     if tracing:
         tracing.watch(db)
 
+    changes = Changes(listener, lambda owner: Tasks(db.of(owner)).version())
+    if revocations is not None:
+        revocations.observers.append(changes.wake)
+
+    def holds(identity: Identity) -> bool:
+        return revocations is None or (revocations.lag <= revocations.max_lag and not revocations.is_revoked(identity))
+
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         await db.open()
+        await listener.start()
+        await changes.start()
         await authenticator.start()
-        gauges = asyncio.create_task(_set_gauges(metrics, source, db))
+        gauges = asyncio.create_task(_set_gauges(metrics, source, db, revocations, changes))
         try:
-            yield
+            yield {"changes": changes}
         finally:
             gauges.cancel()
+            await changes.stop()
+            await listener.close()
             await authenticator.close()
             await http.aclose()
             await db.close()
@@ -106,11 +130,12 @@ def create_app(
                 await tracing.close()
 
     private = [route for resource in RESOURCES for route in resource.routes]
-    api = AuthenticationMiddleware(OwnerGate(Router(private, redirect_slashes=False), db), BearerBackend(authenticator))
+    gate = OwnerGate(Router(private, redirect_slashes=False), db, Streams(changes, holds, clock))
+    api = AuthenticationMiddleware(gate, BearerBackend(authenticator))
     app = Starlette(
         routes=[
             PrivateMount("/api", api),  # private by where it stands
-            *health.routes(health.Readiness(db, source, REVISION)),
+            *health.routes(health.Readiness(db, source, REVISION, revocations=revocations)),
             *openapi.routes(RESOURCES),
             *docs.routes(),
             *metadata.routes(settings.jwt_issuer),
@@ -179,10 +204,15 @@ async def _on_database_unavailable(request: Request, error: Exception) -> Respon
     return await on_problem(request, error)
 
 
-async def _set_gauges(metrics: Metrics, source: KeySource, db: Database) -> None:
+async def _set_gauges(
+    metrics: Metrics, source: KeySource, db: Database, revocations: PostgresRevocations | None, changes: Changes
+) -> None:
     while True:
         age = source.age if isinstance(source, JwksSource) else None
         metrics.state(age, *db.usage())
+        metrics.streaming(changes.streams)
+        if revocations is not None:
+            metrics.ended(revocations.lag, len(revocations))
         await asyncio.sleep(GAUGE_SECONDS)
 
 

@@ -25,9 +25,9 @@ DESCRIBED = {
     413: ("ContentTooLarge", "The body is larger than 64 KiB."),
     415: ("UnsupportedMediaType", "The body is of another media type."),
     422: ("Invalid", "Some of what was sent is not valid; every bad field is in `errors`."),
-    429: ("TooManyFailures", "Too many refused tokens from this address; see `Retry-After`."),
+    429: ("TooManyFailures", "Too many refused tokens from this address, or too many open streams; see `Retry-After`."),
     500: ("Crashed", "Something went wrong on our side."),
-    503: ("Unavailable", "Keys or database cannot be reached right now; see `Retry-After`."),
+    503: ("Unavailable", "Keys, revocations or database cannot be reached right now; see `Retry-After`."),
 }
 
 #: ``error_type`` of what tokenward refuses; its errors bring their own code and text.
@@ -70,6 +70,12 @@ CONTENT_TOO_LARGE = _named(413, "content_too_large", "The body is larger than 64
 URI_TOO_LONG = _named(414, "uri_too_long", "The address is longer than 8 KiB")
 UNSUPPORTED_MEDIA_TYPE = _named(415, "unsupported_media_type", "Send the body as application/json")
 INVALID = _named(422, "validation_error", "Some of what was sent is not valid; see errors")
+TOO_MANY_STREAMS = Kind(
+    429,
+    "rate_limited",
+    "too_many_streams",
+    "There are too many open event streams; close one, or ask for the list now and then",
+)
 HEAD_TOO_LARGE = _named(431, "header_fields_too_large", "A request has at most 100 header fields and 64 KiB of them")
 CRASHED = _named(500, "internal_error", "Something went wrong on our side")
 SHUTTING_DOWN = Kind(503, "unavailable", "shutting_down", "This process is about to end; others serve")

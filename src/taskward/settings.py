@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     auth_failures: Annotated[str, AfterValidator(values.limit)] = "5/minute"
     rate_limit_storage_url: SecretStr | None = None
     trusted_proxies: Annotated[CommaSeparated, AfterValidator(values.networks)] = ()
+    revocations: Annotated[Literal["off", "database"], BeforeValidator(lower)] = "off"
+    revocations_max_lag: float = Field(5, ge=1, le=3600)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     workers: int = Field(1, ge=1, le=64)

@@ -71,7 +71,7 @@ async def test_a_revoked_grant_ends_one_clients_tokens_of_one_person() -> None:
         now = int(it.clock.wall())
         revocations = MemoryRevocations(clock=it.clock)
         revoking(it, revocations)
-        revocations.add([Revocation("grant", "app ada", now + 1, FAR)])
+        revocations.add([Revocation("grant", "ada app", now + 1, FAR)])
         assert await it.outcome(it.issuer.token("ada", client_id="app")) == "revoked"
         assert await it.outcome(it.issuer.token("ada", azp="app")) == "revoked"
         assert await it.outcome(it.issuer.token("ada", client_id="other")) == "ok:ada"

@@ -1,9 +1,11 @@
 """Where the API is mounted: the ``{user_id}`` of the path is settled once, for every resource."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from taskward.api.request import MAX_BODY
+from taskward.api.request import EVENT_STREAM, JSON, MAX_BODY
 from taskward.database.engine import Database, Rows
 from taskward.problems import CONTENT_TOO_LARGE, NOT_ACCEPTABLE, NOT_OWNER, Problem
 
@@ -18,9 +20,10 @@ class OwnerGate:
     nothing is looked up to give it.
     """
 
-    def __init__(self, app: ASGIApp, database: Database) -> None:
+    def __init__(self, app: ASGIApp, database: Database, streams: Any) -> None:
         self._app = app
         self._database = database
+        self._streams = streams  # of a resource; passed on as it is
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _check_headers(scope)
@@ -30,6 +33,7 @@ class OwnerGate:
         if user_id != "me" and user_id != owner:
             raise Problem(NOT_OWNER)
         scope["rows"] = self._database.of(owner)
+        scope["streams"] = self._streams
         await self._app(scope, receive, send)
 
 
@@ -47,16 +51,23 @@ def _check_headers(scope: Scope) -> None:
             raise Problem(CONTENT_TOO_LARGE)
         if name == b"accept":
             accept = accept + b"," + value if accept else value  # several are one list (RFC 9110 §5.3)
-    if accept not in _ACCEPTED and not _accepts_json(accept.decode("latin-1")):
-        raise Problem(NOT_ACCEPTABLE)
+    if scope["path"].endswith("/events"):
+        wanted = EVENT_STREAM
+    elif accept in _ACCEPTED:
+        return
+    else:
+        wanted = JSON
+    if accept and not _accepts(wanted, accept.decode("latin-1")):
+        raise Problem(NOT_ACCEPTABLE, f"Answers here are {wanted}; the Accept header rules that out")
 
 
-def _accepts_json(accept: str) -> bool:
-    """RFC 9110 §12.5.1, for the one media type there is: the most specific range that covers it decides."""
+def _accepts(wanted: str, accept: str) -> bool:
+    """RFC 9110 §12.5.1, for the one media type of a path: the most specific range that covers it decides."""
     best, answer = -1, False
     for item in accept.split(","):
         media_range, *parameters = (part.strip().lower() for part in item.split(";"))
-        specific = {"*/*": 0, "application/*": 1, "application/json": 2}.get(media_range, -1)
+        kind = wanted.partition("/")[0]
+        specific = {"*/*": 0, f"{kind}/*": 1, wanted: 2}.get(media_range, -1)
         if specific > best:
             best, answer = (
                 specific,

@@ -21,6 +21,7 @@ from taskward.problems import (
 )
 
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 MERGE_PATCH = "application/merge-patch+json"
 MAX_BODY = 64 * 1024
 MAX_LIMIT = 200

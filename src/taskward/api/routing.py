@@ -30,7 +30,11 @@ class Endpoint(HTTPEndpoint):
         else:
             handler = self.method_not_allowed
         response: Response = await handler(request)
+        self.answering(request, response)
         await response(self.scope, self.receive, self.send)
+
+    def answering(self, request: Request, response: Response) -> None:
+        """Called before each answer is sent: what it changed can be told to others."""
 
 
 class PrivateMount(Mount):

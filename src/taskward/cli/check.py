@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 
 from taskward.app import http_client, key_source
 from taskward.cli.findings import Finding, as_json
+from taskward.database.aside import connector
 from taskward.database.causes import advice, cause
 from taskward.database.dsn import ignored_parameters
 from taskward.database.engine import Database
@@ -24,6 +25,8 @@ from taskward.problems import DatabaseUnavailable
 from taskward.settings import BadSettings, Settings, load, load_settings
 from tokenward import Clock, FailureThrottle, JwksSource, KeysUnavailable
 from tokenward.events import safe_kid
+from tokenward.revocation.listener import Listener
+from tokenward.revocation.postgres import PostgresRevocations
 
 OLDEST = 150_000
 """The oldest PostgreSQL that is supported, as ``server_version_num``."""
@@ -64,9 +67,9 @@ async def _look(settings: Settings) -> list[Finding]:
         seen = f"DATABASE_URL: parameters not sent: {names}"
         findings.append(Finding("configuration", None, seen, "They are none of PostgreSQL's"))
     findings += await _database(settings)
+    findings.append(await _revocations(settings))
     findings += await _keys(settings)
     if settings.rate_limit_storage_url is not None:
-        seen = f"DATABASE_URL: parameters not sent: {names}"
         findings.append(await _store(settings.auth_failures, settings.rate_limit_storage_url.get_secret_value()))
     return findings
 
@@ -118,6 +121,20 @@ async def _migrations(settings: Settings) -> Finding:
     finally:
         await db.close()
     return Finding("migrations", True, f"at {REVISION} or later")
+
+
+async def _revocations(settings: Settings) -> Finding:
+    if settings.revocations == "off":
+        return Finding("revocations", True, "off: tokens are accepted until they expire")
+    revocations = PostgresRevocations(Listener(connector(settings.database_url.get_secret_value())))
+    try:
+        await revocations.read()
+    except Exception as error:  # drivers raise what they like
+        return Finding("revocations", False, f"cannot be read ({cause(error)})", f"Check DATABASE_URL. {advice(error)}")
+    if revocations.problem is not None:
+        advised = "Start the web client once, which makes them, or grant this user SELECT"
+        return Finding("revocations", False, revocations.problem, advised)
+    return Finding("revocations", True, f"{len(revocations)} in force")
 
 
 async def _keys(settings: Settings) -> list[Finding]:

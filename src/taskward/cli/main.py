@@ -1,4 +1,4 @@
-"""The command: taskward serve · migrate · check · explain · dev."""
+"""The command: taskward serve · migrate · check · explain · sessions · dev."""
 
 import argparse
 import io
@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from taskward import __version__
-from taskward.cli import check, dev, explain, serve
+from taskward.cli import check, dev, explain, serve, sessions
 from taskward.operating.writer import give_up, say
 from taskward.settings import BadSettings
 
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "check", check.run, "Check configuration, database, migrations and keys; exit 0 when all are well."
     )
     checked.add_argument("--json", action="store_true", help="print the findings as JSON")
+    sessions.add_to(commands)
     explained = command("explain", explain.run, "Say, check by check, why a token is accepted or refused.")
     explained.add_argument("token", nargs="?", default="-", help="the token; - or nothing reads it from standard input")
     return parser

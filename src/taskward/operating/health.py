@@ -13,6 +13,7 @@ from taskward.database.engine import Database
 from taskward.database.statement import ServerQuestion
 from taskward.problems import SHUTTING_DOWN, DatabaseUnavailable, Problem
 from tokenward import JwksSource
+from tokenward.revocation.postgres import PostgresRevocations
 from tokenward.source import KeySource
 
 _REVISION = ServerQuestion(select(column("version_num")).select_from(table("alembic_version")))
@@ -42,8 +43,15 @@ class Readiness:
     """
 
     def __init__(
-        self, db: Database, source: KeySource, revision: str, now: Callable[[], float] = time.monotonic
+        self,
+        db: Database,
+        source: KeySource,
+        revision: str,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        revocations: PostgresRevocations | None = None,
     ) -> None:
+        self._revocations = revocations
         self._db = db
         self._source = source
         self._revision = revision
@@ -62,7 +70,10 @@ class Readiness:
         failure = await asyncio.shield(self._answer)
         if failure is not None:
             raise DatabaseUnavailable(failure.reason, failure.detail)
-        return JSONResponse({"status": "ready", "database": "ok", "keys": keys_state(self._source)})
+        state = {"status": "ready", "database": "ok", "keys": keys_state(self._source)}
+        if self._revocations is not None:
+            state["revocations"] = revocations_state(self._revocations)
+        return JSONResponse(state)
 
     async def _ask(self) -> DatabaseUnavailable | None:
         try:
@@ -81,6 +92,13 @@ def keys_state(source: KeySource) -> str:
     if source.keys is None:
         return "none"
     return "fresh" if source.fresh else "stale"
+
+
+def revocations_state(revocations: PostgresRevocations) -> str:
+    """Reported and not decisive, like keys: taking every replica out would not bring revocations back."""
+    if revocations.problem is not None:
+        return revocations.problem
+    return "in step" if revocations.lag <= revocations.max_lag else "out of step"
 
 
 async def alive(request: Request) -> Response:

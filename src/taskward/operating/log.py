@@ -98,6 +98,15 @@ class LoggedEvents(AuthEvents):
     def accepted(self, *, cached: bool) -> None:
         self._metrics.authenticated("cached" if cached else "verified")
 
+    def out_of_step(self, lag: float) -> None:
+        self._metrics.authenticated("revocations_unavailable")
+        self._log.warning(
+            "token not judged",
+            reason="revocations_unavailable",
+            lag=round(lag, 1) if lag < 1e9 else None,
+            request_id=self._request_id.get(),
+        )
+
     def missing(self) -> None:
         self._metrics.authenticated("missing")
 

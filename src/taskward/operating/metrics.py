@@ -38,6 +38,18 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._lag = Gauge(
+            "taskward_revocation_lag_seconds",
+            "Seconds since revocations were last known to be complete; -1 before the first time",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._revocations = Gauge(
+            "taskward_revocation_entries", "Revocations in force", registry=registry, multiprocess_mode="livemax"
+        )
+        self._streams = Gauge(
+            "taskward_event_streams", "Open event streams", registry=registry, multiprocess_mode="livesum"
+        )
         self._children: dict[tuple[str, str, int], Callable[[float], None]] = {}
         self._outcomes: dict[str, Callable[[], None]] = {}
 
@@ -64,6 +76,13 @@ class Metrics:
         self._key_age.set(-1 if key_age is None else key_age)
         self._pool.labels("open").set(connections)
         self._pool.labels("idle").set(idle)
+
+    def ended(self, lag: float, entries: int) -> None:
+        self._lag.set(lag if lag < 1e9 else -1)
+        self._revocations.set(entries)
+
+    def streaming(self, streams: int) -> None:
+        self._streams.set(streams)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -77,8 +77,8 @@ class Connection(HttpAlone):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio: true keeps the way out open
         """Who has sent a whole request and then says no more still gets the answer."""
-        if self._idle or self.cycle.more_body:
-            return False
+        if self._idle or self.cycle.more_body or self.cycle.scope.get("state", {}).get("endless"):
+            return False  # an event stream has no end to wait for: its client has gone
         self.cycle.keep_alive = False
         return True
 

@@ -105,6 +105,9 @@ class _Server(uvicorn.Server):
         gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        changes = self.lifespan.state.get("changes")
+        if changes is not None:
+            changes.leave()  # open streams end now, or the shutdown would wait for them
         if signal.SIGINT not in self._captured_signals:  # whoever presses Ctrl-C has no proxy and no time
             self.lifespan.state["leaving"] = True
             await self._until_quiet()

@@ -39,6 +39,10 @@ class Tasks:
         """``open`` and ``completed``."""
         return (await self._rows.all(sql.COUNTS, {}))[0]
 
+    async def version(self) -> tuple[Any, ...]:
+        """A value that differs after every change of these tasks."""
+        return tuple((await self._rows.all(sql.VERSION, {}))[0].values())
+
     async def get(self, task_id: UUID) -> Row:
         """Raises Problem (not found)."""
         return _only(await self._rows.all(sql.GET, {"id": task_id}))

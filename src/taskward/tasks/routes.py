@@ -1,6 +1,7 @@
 """The tasks API: paths, what each method of them answers, and what OpenAPI says of it."""
 
 from typing import Any
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from taskward.api.request import JSON, MERGE_PATCH, body, id_in_path, idempotenc
 from taskward.api.routing import Endpoint
 from taskward.tasks import query
 from taskward.tasks.bodies import TASK_SCHEMA, Completion, TaskInput, TaskPatch, page_json, task_json
+from taskward.tasks.events import Streams, origin
 from taskward.tasks.repository import Tasks
 from taskward.tasks.table import MAX_TITLE
 
@@ -29,6 +31,7 @@ _PARAMETERS = {
         "until", {"type": "string", "format": "date-time"}, "Only tasks whose `updated_at` is not later than this."
     ),
 }
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _COUNT = {"type": "integer", "minimum": 0}
 _SCHEMAS = {
     "Task": say.object_(TASK_SCHEMA),
@@ -54,7 +57,22 @@ _TASK = say.answer("The task", "Task", etag=True)
 _GUARDS = _parameters("if_match", "unless")
 
 
-class Collection(Endpoint):
+class _Telling(Endpoint):
+    """Tells the streams of this person what an answer has changed: one task, or several."""
+
+    def answering(self, request: Request, response: Response) -> None:
+        if request.method not in _CHANGING or response.status_code >= 300:
+            return
+        found = request.path_params.get("id")
+        if found is None and request.method == "POST":
+            if response.status_code != 201:
+                return  # a repeat, which has made nothing
+            found = response.headers["location"].rpartition("/")[2]
+        streams: Streams = request.scope["streams"]
+        streams.changes.note(rows_of(request).owner, UUID(found) if found else None, origin(request))
+
+
+class Collection(_Telling):
     """``/{user_id}/tasks``"""
 
     @operation(
@@ -114,7 +132,7 @@ class Counts(Endpoint):
         return Response(b'{"open":%d,"completed":%d}' % (row["open"], row["completed"]), media_type=JSON)
 
 
-class Item(Endpoint):
+class Item(_Telling):
     """``/{user_id}/tasks/{id}``"""
 
     @operation(
@@ -171,7 +189,7 @@ class Item(Endpoint):
         return Response(status_code=204)
 
 
-class Complete(Endpoint):
+class Complete(_Telling):
     """``/{user_id}/tasks/{id}/complete``"""
 
     @operation(

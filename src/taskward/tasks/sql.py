@@ -47,6 +47,9 @@ GUARDS = {
 
 GET = Statement(select(*COLUMNS).where(*_this))
 
+#: Differs after every change of an owner's tasks: deletions change the number, all else the latest time.
+VERSION = Statement(select(func.count().label("number"), func.max(tasks.c.updated_at).label("latest")).where(_mine))
+
 COUNTS = Statement(
     select(
         func.count().filter(~tasks.c.completed).label("open"),

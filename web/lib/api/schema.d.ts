@@ -90,6 +90,26 @@ export interface paths {
         patch: operations["completeTask"];
         trace?: never;
     };
+    "/api/{user_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's `sub`, or `me`. */
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        /** Hear of changes as they happen */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -342,7 +362,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many refused tokens from this address; see `Retry-After`. */
+        /** @description Too many refused tokens from this address, or too many open streams; see `Retry-After`. */
         TooManyFailures: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -363,7 +383,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Keys or database cannot be reached right now; see `Retry-After`. */
+        /** @description Keys, revocations or database cannot be reached right now; see `Retry-After`. */
         Unavailable: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -384,10 +404,12 @@ export interface components {
         completed: boolean;
         /** @description Only tasks with this text in title or description, whatever its case. */
         q: string;
-        /** @description Tasks a page. */
-        limit: number;
         /** @description Only tasks whose `updated_at` is not later than this. */
         until: string;
+        /** @description The tab that asks; changes sent with this value in `X-Origin` are not among its events. */
+        origin: string;
+        /** @description Tasks a page. */
+        limit: number;
         /** @description `next_cursor` of the page before. */
         cursor: string;
         /** @description Makes a repeat of this request within 24 hours answer with the same task and create nothing. */
@@ -396,6 +418,8 @@ export interface components {
         if_match: string;
         /** @description Answer 304 if the task still has this entity tag. */
         if_none_match: string;
+        /** @description Only if the task has another entity tag than this. */
+        unless: string;
     };
     requestBodies: never;
     headers: {
@@ -585,6 +609,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Only if the task still has this entity tag. */
+                "If-Match"?: components["parameters"]["if_match"];
                 /** @description Answer 304 if the task still has this entity tag. */
                 "If-None-Match"?: components["parameters"]["if_none_match"];
             };
@@ -621,6 +647,7 @@ export interface operations {
             403: components["responses"]["NotOwner"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyFailures"];
             500: components["responses"]["Crashed"];
@@ -633,6 +660,8 @@ export interface operations {
             header?: {
                 /** @description Only if the task still has this entity tag. */
                 "If-Match"?: components["parameters"]["if_match"];
+                /** @description Only if the task has another entity tag than this. */
+                "If-None-Match"?: components["parameters"]["unless"];
             };
             path: {
                 /** @description The token's `sub`, or `me`. */
@@ -679,6 +708,8 @@ export interface operations {
             header?: {
                 /** @description Only if the task still has this entity tag. */
                 "If-Match"?: components["parameters"]["if_match"];
+                /** @description Only if the task has another entity tag than this. */
+                "If-None-Match"?: components["parameters"]["unless"];
             };
             path: {
                 /** @description The token's `sub`, or `me`. */
@@ -715,6 +746,8 @@ export interface operations {
             header?: {
                 /** @description Only if the task still has this entity tag. */
                 "If-Match"?: components["parameters"]["if_match"];
+                /** @description Only if the task has another entity tag than this. */
+                "If-None-Match"?: components["parameters"]["unless"];
             };
             path: {
                 /** @description The token's `sub`, or `me`. */
@@ -762,6 +795,8 @@ export interface operations {
             header?: {
                 /** @description Only if the task still has this entity tag. */
                 "If-Match"?: components["parameters"]["if_match"];
+                /** @description Only if the task has another entity tag than this. */
+                "If-None-Match"?: components["parameters"]["unless"];
             };
             path: {
                 /** @description The token's `sub`, or `me`. */
@@ -796,6 +831,42 @@ export interface operations {
             412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyFailures"];
+            500: components["responses"]["Crashed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                /** @description The tab that asks; changes sent with this value in `X-Origin` are not among its events. */
+                origin?: components["parameters"]["origin"];
+            };
+            header?: never;
+            path: {
+                /** @description The token's `sub`, or `me`. */
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events: `ready` first, `tasks` after changes with the ids or `{}` for many, `reset` after a gap. Ends when the token expires or is revoked. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["request_id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["NotOwner"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["ContentTooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyFailures"];
             500: components["responses"]["Crashed"];

@@ -28,14 +28,14 @@ class Listener:
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
-        self._connect = connect
+        self.connect = connect
         self._channels: dict[str, Heard | None] = {}
         self._looks: list[Look] = []
         self._wake = asyncio.Event()
         self._connection: Any = None
         self._turn = asyncio.Lock()  # asyncpg runs one statement at a time on a connection
         self._task: asyncio.Task[None] | None = None
-        self.listening = False
+        self.listening = self.pooled = False
         self.problem: str | None = "not connected yet"
 
     def on(self, channel: str, heard: Heard | None = None) -> None:
@@ -82,7 +82,7 @@ class Listener:
 
     async def _session(self) -> None:
         async with asyncio.timeout(PATIENCE * 2):
-            connection = await self._connect()
+            connection = await self.connect()
         try:
             lost = asyncio.Event()
 
@@ -93,6 +93,7 @@ class Listener:
             connection.add_termination_listener(ended)
             async with asyncio.timeout(PATIENCE):
                 pooled = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
+                self.pooled = pooled
                 if not pooled:
                     for channel in self._channels:  # first listen, then read: nothing falls between
                         await connection.add_listener(channel, self._heard)

@@ -24,7 +24,7 @@ class MemoryRevocations:
         self._clock = clock or Clock()
         self._sessions: dict[str, float] = {}  # sid: expires_at
         self._subjects: dict[str, tuple[float, float]] = {}  # sub: not_before, expires_at
-        self._grants: dict[str, tuple[float, float]] = {}  # client_id and sub: not_before, expires_at
+        self._grants: dict[str, tuple[float, float]] = {}  # sub and client_id: not_before, expires_at
         self._pruned_at = self._clock.wall()
 
     @property
@@ -44,7 +44,7 @@ class MemoryRevocations:
             if ended is not None and claims["iat"] < ended[0]:
                 return True
         if self._grants:
-            ended = self._grants.get(f"{claims.get('client_id') or claims.get('azp')} {identity.subject}")
+            ended = self._grants.get(f"{identity.subject} {claims.get('client_id') or claims.get('azp')}")
             return ended is not None and claims["iat"] < ended[0]
         return False
 

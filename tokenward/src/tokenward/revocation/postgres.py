@@ -50,6 +50,14 @@ class PostgresRevocations(MemoryRevocations):
     def problem(self) -> str | None:
         return self._problem or (self._listener.problem if self.lag > self.max_lag else None)
 
+    async def read(self) -> None:
+        """Read everything once, on a connection of its own. Raises what the driver raises."""
+        connection = await self._listener.connect()
+        try:
+            await self._look(connection, True)
+        finally:
+            connection.terminate()
+
     async def _look(self, connection: Any, whole: bool) -> None:
         started = self._clock.monotonic()
         try:

@@ -13,7 +13,7 @@ class Revocation:
     """One revocation. Times are seconds since the epoch.
 
     ``sid`` ends the tokens of one session. ``sub`` ends the tokens of one person that were issued before
-    ``not_before``. ``grant`` ends the tokens that one client holds for one person: ``value`` is ``<client_id> <sub>``.
+    ``not_before``. ``grant`` ends the tokens that one client holds for one person: ``value`` is ``<sub> <client_id>``.
     After ``expires_at`` no token can be left that it would end.
     """
 

@@ -1,0 +1,59 @@
+"""A connection of its own beside the pool: for listening, and for ending tokens by hand."""
+
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+
+from taskward.database.dsn import one_dsn_for_each_host
+
+CONNECT_SECONDS = 1.5
+_KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
+
+_REVOKE = """
+    INSERT INTO auth.revocations (kind, value, not_before, expires_at)
+    VALUES ($1, $2, now(), now() + make_interval(secs => $3))
+"""
+_TELL = "SELECT pg_notify('taskward_revocations', '')"
+
+
+def connector(url: str) -> Callable[[], Awaitable[Any]]:
+    """What opens such a connection, to the first host that takes it. Works behind PgBouncer: nothing is prepared."""
+    urls = one_dsn_for_each_host(url)
+
+    async def connect() -> Any:
+        failure: Exception | None = None
+        for one in urls:
+            try:
+                connection = await asyncpg.connect(one, timeout=CONNECT_SECONDS, statement_cache_size=0)
+            except Exception as error:  # the next host may do; the last failure is raised
+                failure = error
+                continue
+            _keep_alive(connection)
+            return connection
+        assert failure is not None  # noqa: S101 - there is at least one host
+        raise failure
+
+    return connect
+
+
+async def revoke(url: str, kind: str, value: str, seconds: float) -> None:
+    """Write one revocation that is kept for ``seconds``. Raises what asyncpg raises."""
+    connection = await connector(url)()
+    try:
+        async with connection.transaction():
+            await connection.execute(_REVOKE, kind, value, seconds)
+            await connection.execute(_TELL)
+    finally:
+        connection.terminate()
+
+
+def _keep_alive(connection: Any) -> None:
+    sock = connection._transport.get_extra_info("socket")
+    if sock is None or sock.family == socket.AF_UNIX:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):  # not every system has all three
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -1,0 +1,223 @@
+"""Which people's tasks have changed: collected from this worker's answers, told to all workers, heard by streams.
+
+A writer's transaction sends no NOTIFY, because every committing notifier takes one lock of the whole database. Instead
+each worker collects for at most 100 ms and sends one notification for all owners on its listening connection.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from taskward.problems import SHUTTING_DOWN, TOO_MANY_STREAMS, Problem
+from tokenward.revocation.listener import Listener
+
+CHANNEL = "taskward_changes"
+COLLECT_SECONDS = 0.1
+RETRY_SECONDS = 0.5
+POLL_SECONDS = 1.0
+MAX_PAYLOAD = 7900
+"""Bytes; PostgreSQL refuses 8000."""
+MAX_OWNERS = 10_000
+"""Owners that may wait for a notification; above that, everybody is told."""
+MAX_IDS = 50
+"""Ids in one event; above that, the event says "many"."""
+EVERYBODY = "*"
+
+Version = Callable[[str], Awaitable[Any]]
+
+
+class Stream:
+    """One open event stream: what it has still to be told. Its size is bounded, however slowly the client reads."""
+
+    __slots__ = ("ended", "ids", "key", "many", "origin", "owner", "reset", "woken")
+
+    def __init__(self, owner: str, origin: str | None) -> None:
+        self.owner, self.key = owner, digest(owner, 16)
+        self.origin = digest(origin, 8) if origin else ""
+        self.ids: set[UUID] = set()
+        self.many = self.reset = self.ended = False
+        self.woken = asyncio.Event()
+
+    def tell(self, ids: list[UUID]) -> None:
+        self.many = self.many or not ids or len(self.ids) + len(ids) > MAX_IDS
+        self.ids = set() if self.many else self.ids.union(ids)
+        self.woken.set()
+
+    def start_over(self) -> None:
+        self.reset = True
+        self.woken.set()
+
+    def end(self) -> None:
+        self.ended = True
+        self.woken.set()
+
+
+class Changes:
+    """``per_person`` and ``per_worker`` are the most streams there may be.
+
+    ``version`` yields a value that differs after each change of an owner's tasks; it is asked once a second for every
+    owner who has a stream, and only behind a pooler through which nothing can be heard.
+    """
+
+    def __init__(self, listener: Listener, version: Version, *, per_person: int = 10, per_worker: int = 2000) -> None:
+        self._listener = listener
+        self._version = version
+        self._per_person, self._per_worker = per_person, per_worker
+        self._streams: dict[str, set[Stream]] = {}
+        self._count = 0
+        self._pending: dict[tuple[str, str], set[UUID] | None] = {}
+        self._everybody = False
+        self._sender: asyncio.Task[None] | None = None
+        self._poller: asyncio.Task[None] | None = None
+        self._leaving = False
+        listener.on(CHANNEL, self._heard)
+        listener.look(self._look)
+
+    @property
+    def streams(self) -> int:
+        return self._count
+
+    # Streams
+
+    def open(self, owner: str, origin: str | None) -> Stream:
+        """Raises Problem: too many streams, or this process is about to end."""
+        if self._leaving:
+            raise Problem(SHUTTING_DOWN)
+        stream = Stream(owner, origin)
+        mine = self._streams.setdefault(stream.key, set())
+        if len(mine) >= self._per_person or self._count >= self._per_worker:
+            if not mine:
+                del self._streams[stream.key]
+            raise Problem(TOO_MANY_STREAMS, headers={"Retry-After": "60"})
+        mine.add(stream)
+        self._count += 1
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        mine = self._streams[stream.key]
+        mine.discard(stream)
+        self._count -= 1
+        if not mine:
+            del self._streams[stream.key]
+
+    def wake(self) -> None:
+        """Let every stream look again whether its token still holds: revocations have changed."""
+        for stream in self._all():
+            stream.woken.set()
+
+    def leave(self) -> None:
+        """End all streams and open no more: this process stops."""
+        self._leaving = True
+        for stream in self._all():
+            stream.end()
+
+    # Telling
+
+    def note(self, owner: str, task_id: UUID | None, origin: str | None) -> None:
+        """A task of this owner changed; None for several. Told to all workers within 100 ms."""
+        if len(self._pending) >= MAX_OWNERS:
+            self._everybody = True
+            self._pending.clear()
+        key = digest(owner, 16), digest(origin, 8) if origin else ""
+        ids = self._pending.setdefault(key, set())
+        if task_id is None or (ids is not None and len(ids) >= MAX_IDS):
+            self._pending[key] = None
+        elif ids is not None:
+            ids.add(task_id)
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        await asyncio.sleep(COLLECT_SECONDS)
+        while self._pending or self._everybody:
+            pending, self._pending = self._pending, {}
+            everybody, self._everybody = self._everybody, False
+            if await self._listener.notify(CHANNEL, EVERYBODY if everybody else payload(pending)):
+                continue
+            # Not told yet. What was collected meanwhile is told with it.
+            self._everybody = self._everybody or everybody
+            for key, ids in pending.items():
+                others = self._pending.get(key, set())
+                self._pending[key] = None if ids is None or others is None else ids | others
+            await asyncio.sleep(RETRY_SECONDS)
+
+    # Hearing
+
+    def _heard(self, text: str) -> None:
+        if text == EVERYBODY:
+            for stream in self._all():
+                stream.tell([])
+            return
+        for entry in text.split(";"):
+            key, origin, *ids = entry.split(",")
+            mine = self._streams.get(key)
+            if mine:
+                found = [UUID(bytes=base64.urlsafe_b64decode(f"{one}==")) for one in ids]
+                for stream in mine:
+                    if not origin or stream.origin != origin:
+                        stream.tell(found)
+
+    async def _look(self, _connection: Any, whole: bool) -> None:
+        """After a gap nobody can say what was missed."""
+        if whole:
+            for stream in self._all():
+                stream.start_over()
+
+    def _all(self) -> list[Stream]:
+        return [stream for mine in self._streams.values() for stream in mine]
+
+    # Polling, behind a pooler
+
+    async def start(self) -> None:
+        self._poller = asyncio.create_task(self._poll())
+
+    async def stop(self) -> None:
+        self.leave()
+        for task in (self._poller, self._sender):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    async def _poll(self) -> None:
+        seen: dict[str, Any] = {}
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if not self._listener.pooled:
+                seen.clear()
+                continue
+            owners = {stream.owner for stream in self._all()}
+            seen = {owner: value for owner, value in seen.items() if owner in owners}
+            for owner in owners:
+                try:
+                    now = await self._version(owner)
+                except Exception:  # the database is away: after the gap everything is told anew
+                    seen.clear()
+                    continue
+                if seen.setdefault(owner, now) != now:
+                    seen[owner] = now
+                    for stream in self._streams.get(digest(owner, 16), ()):
+                        stream.tell([])
+
+
+def digest(text: str, size: int) -> str:
+    """A name for an owner or an origin that fits a notification and tells nothing about it."""
+    raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def payload(pending: dict[tuple[str, str], set[UUID] | None]) -> str:
+    """``owner,origin,id,id;owner,origin`` with as many ids as fit, or everybody when not even the owners do."""
+    entries = [f"{owner},{origin}" for owner, origin in pending]
+    room = MAX_PAYLOAD - sum(len(entry) + 1 for entry in entries)
+    if room < 0:
+        return EVERYBODY
+    for number, ids in enumerate(pending.values()):
+        if ids and len(ids) * 23 <= room:
+            room -= len(ids) * 23
+            entries[number] += "".join(f",{base64.urlsafe_b64encode(one.bytes).rstrip(b'=').decode()}" for one in ids)
+    return ";".join(entries)
