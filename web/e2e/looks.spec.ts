@@ -21,6 +21,10 @@ for (const colorScheme of ["light", "dark"] as const) {
     await page.goto(`${webUrl()}/sign-up`);
     await page.getByLabel("Password", { exact: true }).fill("short");
     await look("sign-up");
+    await page.goto(`${webUrl()}/forgot-password`);
+    await look("forgotten password");
+    await page.goto(`${webUrl()}/reset-password?token=x`);
+    await look("new password");
     await page.goto(`${webUrl()}/nowhere`);
     await look("not found");
     await signUp(page);
@@ -64,7 +68,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     await expect(page.getByRole("dialog")).toBeVisible();
     await look("delete account");
     expect(Object.fromEntries(Object.entries(found).filter(([, list]) => list.length > 0))).toEqual({});
-    expect(Object.keys(found)).toHaveLength(12);
+    expect(Object.keys(found)).toHaveLength(14);
   });
 }
 
@@ -72,7 +76,7 @@ test("everything fits 320 pixels, and a finger finds every button", async ({ pag
   await page.setViewportSize({ width: 320, height: 640 });
   const overflow = () =>
     page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  for (const path of ["/sign-in", "/sign-up", "/nowhere"]) {
+  for (const path of ["/sign-in", "/sign-up", "/forgot-password", "/reset-password?token=x", "/nowhere"]) {
     await page.goto(webUrl() + path);
     expect(await overflow(), path).toBe(0);
   }

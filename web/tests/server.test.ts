@@ -54,11 +54,17 @@ describe("settings", () => {
     [{ BETTER_AUTH_URL: "http://localhost:3001" }, "listens on port 3000"],
     [{ BETTER_AUTH_URL: "ftp://x" }, "not an http(s) address"],
     [{ PORT: "3005" }, "listens on port 3005"],
+    [{ SMTP_URL: "smtp.example:587" }, "SMTP_URL does not have the form"],
+    [{ SMTP_URL: "https://smtp.example" }, "SMTP_URL does not have the form"],
+    [{ MAIL_FROM: "a@b.example" }, "SMTP_URL is not set although MAIL_FROM is"],
+    [{ SMTP_URL: "smtp://h", MAIL_FROM: "nobody" }, "MAIL_FROM is not an e-mail address"],
+    [{ REVOCATIONS_FEED_SECRET: "short" }, "REVOCATIONS_FEED_SECRET has 5 characters"],
   ])("say that %o cannot work", (changes, words) => {
     expect(problems(changes).join()).toContain(words);
   });
 
   it.each([
+    { SMTP_URL: "smtps://u:p%40ss@smtp.example:465", MAIL_FROM: "Taskward <no-reply@example.org>" },
     { HOSTNAME: "0.0.0.0", BETTER_AUTH_URL: "http://localhost:8080" },
     { BETTER_AUTH_URL: "https://tasks.example" },
     { DATABASE_URL: "postgresql+asyncpg://u@h/d" },
