@@ -197,3 +197,20 @@ async def test_a_body_in_chunks_is_read(me: Person) -> None:
 
     response = await me.post(TASKS, content=chunks(), headers={"content-type": "application/json"})
     a_task(ok(response, 201), title="bit by bit")
+
+
+@pytest.mark.parametrize(
+    "parameters", ["; v=1", "; charset=utf8", '; charset="UTF-8"', ";charset=utf-8; v=2", "; boundary=x;q=1", " ;"]
+)
+async def test_parameters_of_json_have_no_meaning(me: Person, parameters: str) -> None:
+    headers = {"content-type": f"application/json{parameters}"}
+    answer = await me.post(TASKS, content=b'{"title": "a"}', headers=headers)
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "utf-16", "utf-8; charset=latin-1", "us-ascii"])
+async def test_another_charset_than_utf_8_is_415_and_creates_nothing(me: Person, charset: str) -> None:
+    headers = {"content-type": f"application/json; charset={charset}"}
+    answer = await me.post(TASKS, content=b'{"title": "a"}', headers=headers)
+    assert answer.status_code == 415
+    assert (await me.get(TASKS)).json()["items"] == []
