@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 import httpx
+import orjson
 import pytest
 from sqlalchemy import select
 
@@ -201,3 +203,18 @@ async def test_a_repeat_answers_ones_own_task_of_that_key_and_no_other_with_its_
     assert (await alice.post(TASKS, json={"title": "once"}, headers=key)).json() == first
     assert (await alice.get(TASKS)).json()["items"] == [after, before]
     assert [task["title"] for task in (await bob.get(TASKS)).json()["items"]] == ["of Bob's"]
+
+
+async def test_a_key_stored_by_the_release_before_still_answers_with_its_task(alice: Person, database_url: str) -> None:
+    """Its fingerprint was computed otherwise: a repeat across the upgrade must not be refused."""
+    key = {"idempotency-key": "k"}
+    first = await alice.post(TASKS, json={"title": "once", "description": "d"}, headers=key)
+    former = hashlib.sha256(orjson.dumps(["once", "d", False])).digest()
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("UPDATE idempotency_keys SET fingerprint = $1", former)
+    finally:
+        await connection.close()
+    again = await alice.post(TASKS, json={"title": "once", "description": "d"}, headers=key)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert (await alice.post(TASKS, json={"title": "other"}, headers=key)).status_code == 422

@@ -52,6 +52,11 @@ class TaskInput(Body):
         said = {name: value for name, value in self.model_dump().items() if value not in (None, False)}
         return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
 
+    def is_of(self, fingerprint: bytes) -> bool:
+        """Whether a stored fingerprint is of this task; those of 0.1 count too, so that no repeat breaks an upgrade."""
+        former = hashlib.sha256(orjson.dumps([self.title, self.description, self.completed])).digest()
+        return fingerprint in (self.fingerprint(), former)
+
 
 #: The members that a client may set.
 WRITABLE = tuple(TaskInput.model_fields)

@@ -62,7 +62,7 @@ class Tasks:
                 return created[0], True
             before = await self._rows.all(sql.CREATED_BEFORE, values)
             if before:
-                return _as_first_created(before[0], task, values["fingerprint"]), False
+                return _as_first_created(before[0], task), False
             # The key expired between the two statements, so it is free now.
         raise DatabaseUnavailable("an idempotency key that neither exists nor can be made")
 
@@ -111,8 +111,8 @@ def _literally(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _as_first_created(row: Row, task: TaskInput, fingerprint: bytes) -> Row:
-    if row["fingerprint"] != fingerprint:
+def _as_first_created(row: Row, task: TaskInput) -> Row:
+    if not task.is_of(row["fingerprint"]):
         message = "was used within the last 24 hours for a task with other content"
         raise Invalid([{"field": "Idempotency-Key", "message": message}])
     if row["id"] is None:
