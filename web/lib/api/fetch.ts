@@ -8,12 +8,27 @@ const PATIENCE_MS = 20_000;
 
 type Fetch = (request: Request) => Promise<Response>;
 
-async function attempt(send: Fetch, request: Request, body: string, token: string): Promise<Response> {
+/** Aborts when no answer has come in time. With `streaming` only its beginning is waited for, never its end. */
+function patience(streaming: boolean): { signal: AbortSignal; answered: () => void } {
+  if (!streaming) return { signal: AbortSignal.timeout(PATIENCE_MS), answered: () => {} };
+  const impatient = new AbortController();
+  const timer = setTimeout(() => impatient.abort(new DOMException("no answer", "TimeoutError")), PATIENCE_MS);
+  return { signal: impatient.signal, answered: () => clearTimeout(timer) };
+}
+
+async function attempt(
+  send: Fetch,
+  request: Request,
+  body: string,
+  token: string,
+  streaming: boolean,
+): Promise<Response> {
   const { method } = request;
   const headers = new Headers(request.headers);
   await authorize(headers, token, method, request.url);
   // A server that accepts and never answers is as unreachable as one that is away.
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(PATIENCE_MS)]);
+  const wait = patience(streaming);
+  const signal = AbortSignal.any([request.signal, wait.signal]);
   const began = performance.now();
   try {
     const init: RequestInit = {
@@ -30,21 +45,27 @@ async function attempt(send: Fetch, request: Request, body: string, token: strin
   } catch (error) {
     logRequest(request, isAbort(error) ? "aborted" : "no answer", began);
     throw error;
+  } finally {
+    wait.answered();
   }
 }
 
 /** Resolves with a 2xx answer only. Rejects with an `ApiProblem`, or with the abort if the caller aborted. */
-export function authorizedFetch(tokens: TokenHolder, send: Fetch = (request) => fetch(request)): Fetch {
+export function authorizedFetch(
+  tokens: TokenHolder,
+  send: Fetch = (request) => fetch(request),
+  { streaming = false } = {},
+): Fetch {
   return async (request) => {
     try {
       // Read once and sent as text: a request's body is a stream, gone after the first attempt.
       const body = await request.text();
       const first = await tokens.get(request.signal);
-      let response = await attempt(send, request, body, first);
+      let response = await attempt(send, request, body, first, streaming);
       if (response.status === 401) {
         await response.body?.cancel();
         tokens.drop(first);
-        response = await attempt(send, request, body, await tokens.get(request.signal));
+        response = await attempt(send, request, body, await tokens.get(request.signal), streaming);
       }
       if (response.ok) return response;
       // The session gave us a new token, so it is alive; the service does not believe it. Not the person's doing.

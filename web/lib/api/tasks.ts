@@ -53,18 +53,48 @@ async function tagged(asked: Promise<Answer<Task>>): Promise<Tagged> {
   return { task: data, etag: response.headers.get("ETag") };
 }
 
+/** As the contract has it: a stream has no schema that types could be made from. */
+interface EventPaths {
+  "/api/{user_id}/events": {
+    get: {
+      parameters: { path: { user_id: string }; query: { origin: string } };
+      responses: { 200: { content: { "text/event-stream": string } } };
+    };
+  };
+}
+
 const matching = (etag: string | null | undefined) => (etag ? { "If-Match": etag } : {});
 
 export class TasksApi {
   private readonly client;
+  private readonly streams;
 
   /** `owner` goes into every path, so that a token of somebody else is refused instead of answered. */
   constructor(
     baseUrl: string,
     private readonly owner: string,
     fetch: (request: Request) => Promise<Response>,
+    /** The name under which this browser's own changes go, while the service tells of the others. */
+    origin: () => string | undefined = () => undefined,
   ) {
-    this.client = createClient<paths>({ baseUrl, fetch });
+    const send = (request: Request) => {
+      const name = request.method === "GET" ? undefined : origin();
+      if (name) request.headers.set("X-Origin", name);
+      return fetch(request);
+    };
+    this.client = createClient<paths>({ baseUrl, fetch: send });
+    this.streams = createClient<EventPaths>({ baseUrl, fetch });
+  }
+
+  /** Server-sent events about changes by anybody else than `origin`, until the token ends. */
+  async events(origin: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const params = { path: { user_id: this.owner }, query: { origin } };
+    const headers = { Accept: "text/event-stream" };
+    return need(
+      this.streams.GET("/api/{user_id}/events", { params, headers, signal, parseAs: "stream" }) as Promise<
+        Answer<ReadableStream<Uint8Array>>
+      >,
+    );
   }
 
   private one(id: string) {

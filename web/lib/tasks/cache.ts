@@ -121,9 +121,25 @@ export class TaskCache {
     void client.invalidateQueries({ queryKey: anew ? keys.all(owner) : keys.counts(owner) });
   }
 
-  /** Asks for everything anew: something is different from what this page thought. */
+  /**
+   * Asks for everything anew: something is different from what this page thought. What is said meanwhile is asked for
+   * afterwards, so that many changes one after the other do not keep an answer from ever coming.
+   */
   refresh(): void {
-    void this.client.invalidateQueries({ queryKey: keys.all(this.owner) });
+    this.wanted = true;
+    if (!this.refreshing) void this.refreshAll();
+  }
+
+  private wanted = false;
+  private refreshing = false;
+
+  private async refreshAll(): Promise<void> {
+    this.refreshing = true;
+    while (this.wanted) {
+      this.wanted = false;
+      await this.client.invalidateQueries({ queryKey: keys.all(this.owner) });
+    }
+    this.refreshing = false;
   }
 
   forget(): void {

@@ -12,6 +12,7 @@ import type { Notice } from "../notice";
 import { forgetOwned } from "../storage";
 import { type Change, TaskCache } from "./cache";
 import { type Words, wordsOf } from "./fields";
+import { Live } from "./live";
 import { type Base, baseOf, type Failure, type Op } from "./ops";
 import { Outbox } from "./outbox";
 import { Replay, Versions } from "./replay";
@@ -42,6 +43,7 @@ export class Desk {
   readonly work: Work;
   /** Why this page is signed out although it is still open. */
   readonly session = new Cell<SessionEnd>();
+  private readonly live: Live;
   private readonly versions = new Versions();
   private readonly undos = new UndoStack();
   private readonly notices = new Map<string, () => void>();
@@ -56,8 +58,14 @@ export class Desk {
     const { owner, apiUrl, mint, client } = options;
     this.owner = owner;
     this.tokens = new TokenHolder({ mint, owner });
-    this.api = new TasksApi(apiUrl, owner, authorizedFetch(this.tokens));
     this.cache = new TaskCache(client, owner);
+    this.live = new Live({
+      owner,
+      api: new TasksApi(apiUrl, owner, authorizedFetch(this.tokens, undefined, { streaming: true })),
+      onChange: () => this.cache.refresh(),
+      onSignedOut: (kind) => this.signedOut(kind),
+    });
+    this.api = new TasksApi(apiUrl, owner, authorizedFetch(this.tokens), this.live.origin);
     this.work = new Work(owner);
     const replay = new Replay(this.api, this.versions, this.publish);
     const send = async (op: Op) => {
@@ -191,6 +199,7 @@ export class Desk {
     const { signal } = over;
     this.work.hold(signal);
     void this.work.takeOver((ops) => !signal.aborted && ops.length > 0 && this.outbox.adopt(ops));
+    this.live.start(signal);
     const quiet = listen(this.hear);
     window.addEventListener("online", () => this.outbox.wake(), { signal });
     window.addEventListener("pagehide", () => this.lastWord(), { signal });
