@@ -23,7 +23,8 @@ describe("the house", () => {
     const named = paths.filter((path) => /\bdescription\b\??:|\.description\b/.test(read(path)));
     expect(
       named.filter(
-        (path) => !/fields\.ts|early\.ts|server|task-row|composer|row-problem|schema|limits/.test(path),
+        (path) =>
+          !/fields\.ts|early\.ts|server|task-row|composer|row-problem|schema|limits|transfer/.test(path),
       ),
     ).toEqual([]);
   });

@@ -1,0 +1,47 @@
+/** What the tasks page shows first, asked for while its HTML is made, so that no script has to run for it. */
+import { headers } from "next/headers";
+import { authorizedFetch } from "../api/fetch";
+import { type Counts, type TaskPage, TasksApi } from "../api/tasks";
+import { TokenHolder } from "../api/token";
+import { getAuth } from "./auth";
+import { settings } from "./settings";
+
+export interface FirstPage {
+  q: string;
+  /** Milliseconds of the server's clock. */
+  at: number;
+  open: TaskPage | undefined;
+  done: TaskPage | undefined;
+  counts: Counts;
+}
+
+/** A screen of rows. The page asks for more by itself. */
+const ROWS = 50;
+/** The page without its rows is better than a page that waits. */
+const PATIENCE_MS = 1_000;
+
+/** Undefined when it could not be had in time; then the page asks for itself, and says what is wrong. */
+export async function firstPage(owner: string, query: URLSearchParams): Promise<FirstPage | undefined> {
+  const show = query.get("show");
+  const q = query.get("q") ?? "";
+  const asked = await headers();
+  const mint = async () => (await (await getAuth()).api.getToken({ headers: asked })).token;
+  const api = new TasksApi(
+    settings().apiInternalUrl,
+    owner,
+    authorizedFetch(new TokenHolder({ mint, owner })),
+  );
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const list = (completed: boolean, wanted: boolean) =>
+    wanted ? api.list({ completed, q, cursor: undefined, limit: ROWS }, signal) : undefined;
+  try {
+    const [open, done, counts] = await Promise.all([
+      list(false, show !== "done" || q !== ""),
+      list(true, show !== "open" || q !== ""),
+      api.counts(signal),
+    ]);
+    return { q, at: Date.now(), open, done, counts };
+  } catch {
+    return undefined;
+  }
+}
