@@ -7,7 +7,7 @@ export type Message =
   | { kind: "signed-in" }
   | { kind: "change"; owner: string; change: Change }
   /** The service told the one tab that listens: something changed, or (without `changed`) that it is still there. */
-  | { kind: "live"; owner: string; changed: boolean }
+  | { kind: "live"; owner: string; origin: string; changed: boolean }
   /** Somebody is about to sign out: send what can be sent, and say what is left. */
   | { kind: "roll-call"; owner: string }
   | { kind: "present"; owner: string; page: string; amount: Amount };

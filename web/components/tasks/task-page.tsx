@@ -3,6 +3,7 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { announce } from "@/lib/announce";
 import type { Task } from "@/lib/api/tasks";
+import type { FirstPage } from "@/lib/server/first-page";
 import { matches, type Words } from "@/lib/tasks/fields";
 import type { EditDraft } from "@/lib/tasks/work";
 import { ConnectionBar } from "../connection-bar";
@@ -24,13 +25,19 @@ const ShortcutsDialog = lazy(async () => ({
   default: (await import("../shortcuts-dialog")).ShortcutsDialog,
 }));
 
-/** `search` is the query of the URL as the server saw it. */
-export function TaskPage({ search }: { search: string }) {
+interface TaskPageProps {
+  /** The query of the URL as the server saw it. */
+  search: string;
+  /** What the server asked for already; undefined when it could not. */
+  first: FirstPage | undefined;
+}
+
+export function TaskPage({ search, first }: TaskPageProps) {
   const desk = useDesk();
   const { show, q, setShow, setFilters, setQuery } = useFilters(search);
   const { editors, actions, show: showing } = useTaskActions();
   const pinned = useMemo(() => [...editors.values()], [editors]);
-  const lists = useTaskLists({ show, q }, pinned);
+  const lists = useTaskLists({ show, q }, pinned, first);
   const [help, setHelp] = useState(false);
   const [asked, setAsked] = useState(false);
   const { rows, counts, state, problem } = lists;

@@ -51,8 +51,10 @@ export const TaskRow = memo(
             {/* biome-ignore lint/a11y/noStaticElementInteractions: a second way in; the pencil and the e key are the first */}
             <div
               className={styles.words}
-              title={`Added ${exactTime(task.created_at)}`}
-              suppressHydrationWarning
+              // Set when it is needed: the server, which writes the first rows, has another time zone.
+              onMouseEnter={({ currentTarget }) => {
+                currentTarget.title = `Added ${exactTime(task.created_at)}`;
+              }}
               onDoubleClick={({ target }) =>
                 !(target instanceof Element && target.closest("a")) && actions.edit(task.id)
               }

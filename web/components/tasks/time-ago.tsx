@@ -24,15 +24,16 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
+/** Empty in the server's HTML: the words, and the exact time, are those of the viewer's clock and time zone. */
 export function TimeAgo({ at, className }: { at: string; className?: string | undefined }) {
   const current = useSyncExternalStore(
     subscribe,
     () => now,
-    () => now,
+    () => undefined,
   );
   return (
-    <time className={className} dateTime={at} title={exactTime(at)} suppressHydrationWarning>
-      {relativeTime(at, Math.max(current, Date.parse(at)))}
+    <time className={className} dateTime={at} title={current ? exactTime(at) : undefined}>
+      {current ? relativeTime(at, current) : ""}
     </time>
   );
 }

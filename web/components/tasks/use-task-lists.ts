@@ -4,6 +4,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-qu
 import { useEffect, useMemo, useRef } from "react";
 import { type ApiProblem, asProblem } from "@/lib/api/problem";
 import type { Counts } from "@/lib/api/tasks";
+import type { FirstPage } from "@/lib/server/first-page";
 import { keys, listed, type Pages, tasksOf, untilOf } from "@/lib/tasks/cache";
 import { countsOf, type Pinned, rowsOf } from "@/lib/tasks/view";
 import { useDesk, useOutbox } from "../desk-provider";
@@ -20,13 +21,17 @@ function whenToAskAgain(query: { state: { error: Error | null } }): number | fal
   return (retryAfter ?? 0) * 1000 || AGAIN_MS;
 }
 
-function useList(completed: boolean, q: string, enabled: boolean) {
+function useList(completed: boolean, q: string, enabled: boolean, first: FirstPage | undefined) {
   const desk = useDesk();
+  const page = first?.q === q ? (completed ? first.done : first.open) : undefined;
+  const initialData = page && { pages: [listed(page)], pageParams: [undefined as string | undefined] };
   const query = useInfiniteQuery({
     queryKey: keys.list(desk.owner, { completed, q }),
-    queryFn: async ({ pageParam, signal }) =>
+    queryFn: async ({ pageParam, signal }: { pageParam: string | undefined; signal: AbortSignal }) =>
       listed(await desk.api.list({ completed, q, cursor: pageParam }, signal)),
     initialPageParam: undefined as string | undefined,
+    initialData,
+    initialDataUpdatedAt: first?.at,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
     refetchInterval: whenToAskAgain,
@@ -63,15 +68,21 @@ export interface TaskLists {
   retry: () => void;
 }
 
-export function useTaskLists({ show, q }: Filters, pinned: readonly Pinned[]): TaskLists {
+export function useTaskLists(
+  { show, q }: Filters,
+  pinned: readonly Pinned[],
+  first: FirstPage | undefined,
+): TaskLists {
   const desk = useDesk();
   const { ops } = useOutbox();
   // A search counts what it finds in both, so both are asked for.
-  const open = useList(false, q, show !== "done" || q !== "");
-  const done = useList(true, q, show !== "open" || q !== "");
+  const open = useList(false, q, show !== "done" || q !== "", first);
+  const done = useList(true, q, show !== "open" || q !== "", first);
   const counted = useQuery({
     queryKey: keys.counts(desk.owner),
     queryFn: ({ signal }) => desk.api.counts(signal),
+    initialData: first?.counts,
+    initialDataUpdatedAt: first?.at,
     refetchInterval: whenToAskAgain,
   });
   useAgreement(open, done, q ? undefined : counted);

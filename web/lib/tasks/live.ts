@@ -4,7 +4,6 @@ import { type ApiProblem, asProblem } from "../api/problem";
 import type { TasksApi } from "../api/tasks";
 import { listen, tell } from "../channel";
 import { newId } from "../id";
-import { keep, kept } from "../storage";
 
 /** The service sends at least a comment every 15 s: a stream that is silent for this long is dead. */
 const SILENCE_MS = 40_000;
@@ -26,19 +25,10 @@ export interface LiveOptions {
   random?: () => number;
 }
 
-const ORIGIN = "origin";
-
-/** One name for all tabs of a browser: they tell each other of their changes themselves. */
-function browserName(): string {
-  const known = kept<string>(ORIGIN);
-  if (known) return known;
-  const name = newId();
-  keep(ORIGIN, name);
-  return name;
-}
-
 export class Live {
-  private readonly name = browserName();
+  private readonly name = newId();
+  /** The name the stream was asked for with, by whichever tab holds it. */
+  private listener = this.name;
   private heardAt = Number.NEGATIVE_INFINITY;
   private toldAt = Number.NEGATIVE_INFINITY;
   private readonly random: () => number;
@@ -47,8 +37,11 @@ export class Live {
     this.random = options.random ?? Math.random;
   }
 
-  /** The name for this browser's own changes; undefined while nobody listens for the others. */
-  readonly origin = (): string | undefined => (this.alive ? this.name : undefined);
+  /**
+   * The name for this browser's own changes: the one that its stream leaves out, since tabs tell each other of theirs.
+   * Undefined while no tab listens.
+   */
+  readonly origin = (): string | undefined => (this.alive ? this.listener : undefined);
 
   private get alive(): boolean {
     return Date.now() - this.heardAt < POLL_MS;
@@ -84,6 +77,7 @@ export class Live {
     const quiet = listen((message) => {
       if (message.kind !== "live" || message.owner !== owner) return;
       this.heardAt = Date.now();
+      this.listener = message.origin;
       if (message.changed) onChange();
     });
     document.addEventListener("visibilitychange", onVisibility, { signal });
@@ -163,10 +157,11 @@ export class Live {
   private heard(changed: boolean): void {
     const now = Date.now();
     this.heardAt = now;
+    this.listener = this.name;
     if (changed) this.options.onChange();
     if (!changed && now - this.toldAt < TELL_MS) return;
     this.toldAt = now;
-    tell({ kind: "live", owner: this.options.owner, changed });
+    tell({ kind: "live", owner: this.options.owner, origin: this.name, changed });
   }
 }
 

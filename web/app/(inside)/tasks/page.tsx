@@ -2,6 +2,7 @@ import type { Metadata } from "next";
 import { headers } from "next/headers";
 import { TaskPage } from "@/components/tasks/task-page";
 import { EARLY } from "@/lib/early";
+import { firstPage } from "@/lib/server/first-page";
 import { personOrSignIn } from "@/lib/server/person";
 
 export const metadata: Metadata = { title: "Tasks" };
@@ -13,6 +14,7 @@ export default async function Tasks({ searchParams }: PageProps<"/tasks">) {
   const search = query.size > 0 ? `?${query}` : "";
   const person = await personOrSignIn(`/tasks${search}`);
   if (!person) return null;
+  const first = await firstPage(person.id, query);
   const nonce = (await headers()).get("x-nonce") ?? undefined;
   return (
     <>
@@ -21,7 +23,7 @@ export default async function Tasks({ searchParams }: PageProps<"/tasks">) {
       <noscript>
         <p className="card notice">Taskward needs JavaScript to show and keep your tasks.</p>
       </noscript>
-      <TaskPage search={search} />
+      <TaskPage search={search} first={first} />
     </>
   );
 }
