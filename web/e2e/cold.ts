@@ -15,7 +15,10 @@ test("the first row on slow 3G, with nothing in the browser's cache", async ({ p
   await page.goto("about:blank");
   const sizes = new Map<string, number>();
   const scripts = new Set<string>();
-  session.on("Network.responseReceived", ({ requestId, type }) => type === "Script" && scripts.add(requestId));
+  session.on(
+    "Network.responseReceived",
+    ({ requestId, type }) => type === "Script" && scripts.add(requestId),
+  );
   session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) =>
     sizes.set(requestId, encodedDataLength),
   );
