@@ -9,6 +9,7 @@ import ctypes
 import errno
 import http.client
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -84,6 +85,7 @@ def environment() -> dict[str, str]:
         "JWT_ISSUER": origin,
         "JWT_AUDIENCE": origin,
         "CORS_ORIGINS": origin,
+        "REVOCATIONS": "database",
     }
     if not given.get("JWT_SECRET"):
         fitting["JWKS_URL"] = f"http://localhost:{web_port}/api/auth/jwks"
@@ -160,12 +162,14 @@ def ask(url: str, run_id: str) -> tuple[tuple[str | None, str | None], bytes] | 
 
 
 def wait_for_keys(env: dict[str, str], stop: threading.Event, seconds: float = 10) -> None:
-    """Until the API has the web client's keys. It also runs without them, so they are not waited for for ever."""
+    """Until the API has the web client's keys and revocations. It also runs without, so the wait has an end."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not stop.is_set():
         found = ask(f"http://127.0.0.1:{env['PORT']}/readyz", env[RUN_ID])
         if found is not None and b'"keys":"none"' not in found[1]:
-            return
+            revocations = re.search(rb'"revocations":"([^"]*)"', found[1])
+            if revocations is None or revocations[1] == b"in step":
+                return
         stop.wait(0.1)
 
 

@@ -42,6 +42,7 @@ def test_make_runs_stack_passes_the_smoke_test(tmp_path: Path) -> None:
         done = subprocess.run(["sh", ROOT / "scripts/smoke.sh", *urls], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "All as promised" in done.stdout
+        assert "skipped" not in done.stdout, "revocations are on in make run"
         assert "eyJ" not in done.stdout + done.stderr, "a token was printed"
         # With the two bases exchanged nothing is as promised, and it says so.
         wrong = subprocess.run(
