@@ -22,6 +22,7 @@ from taskward.api.openapi import Resource
 from taskward.api.owner import OwnerGate
 from taskward.api.routing import PrivateMount, match_to_the_end
 from taskward.database.aside import connector
+from taskward.database.connecting import Connector
 from taskward.database.engine import Database
 from taskward.database.schema import REVISION
 from taskward.operating import health, log
@@ -98,9 +99,8 @@ def create_app(
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout,
         idle=settings.database_idle,
+        connect=tracing.watched(Connector(database_url, settings.database_timeout).connect) if tracing else None,
     )
-    if tracing:
-        tracing.watch(db)
 
     changes = Changes(listener, lambda owner: Tasks(db.of(owner)).version())
     if revocations is not None:

@@ -7,7 +7,7 @@ e-mail or a statement's values; exceptions are not recorded, because their texts
 import asyncio
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -94,16 +94,15 @@ class Traces:
 
         return traced
 
-    def watch(self, database: Any) -> None:
-        """A span for each statement of this database's connections; those made so far are not watched."""
-        connect = database._connect  # no other way in
+    def watched(self, connect: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+        """``connect``, whose connections make a span for each statement."""
 
         async def connect_and_watch() -> Any:
             connection = await connect()
             connection.add_query_logger(self._ran)
             return connection
 
-        setattr(database, "_connect", connect_and_watch)  # noqa: B010 - mypy takes no assignment to a method
+        return connect_and_watch
 
     def _ran(self, query: Any) -> None:
         """asyncpg's word on a statement that ended. Its text has no values in it, but only its first word is kept."""
