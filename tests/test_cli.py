@@ -164,7 +164,8 @@ async def test_migrate_logs_json_where_the_log_is_json(
 async def test_check_says_a_line_for_each_part_and_0_when_all_are_well(shell: Shell) -> None:
     done = await shell.run("check")
     assert (done.code, done.err) == (0, "")
-    assert [line.split(":")[0] for line in done.lines] == ["✓ configuration", "✓ database", "✓ migrations", "✓ keys"]
+    parts = [line.split(":")[0] for line in done.lines]
+    assert parts == ["✓ configuration", "✓ database", "✓ migrations", "· revocations", "✓ keys"]
     assert f"{shell.jwks_url}: {shell.issuer.signer.kid} (Ed25519/EdDSA)" in done.lines[-1]
 
 
@@ -179,9 +180,9 @@ async def test_check_fails_for_each_part_alone_and_still_looks_at_the_others(
     )
     signs = {name: [line[0] for line in done.lines] for name, done in locals().items() if isinstance(done, Done)}
     assert signs == {
-        "no_database": ["✓", "✗", "·", "✓"],
-        "not_migrated": ["✓", "✓", "✗", "✓"],
-        "no_keys": ["✓", "✓", "✓", "✗"],
+        "no_database": ["✓", "✗", "·", "·", "✓"],
+        "not_migrated": ["✓", "✓", "✗", "·", "✓"],
+        "no_keys": ["✓", "✓", "✓", "·", "✗"],
     }
     assert [done.code for done in (no_database, not_migrated, no_keys)] == [1, 1, 1]
     assert "Check DATABASE_URL" in no_database.out

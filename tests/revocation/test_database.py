@@ -150,3 +150,29 @@ async def test_without_revocations_nothing_is_asked_and_nothing_is_refused(
     await database.execute(REVOKE, "sid", "phone")
     replica = await start(revocations=off)
     assert (await (await replica.person("ada", sid="phone")).get("/api/me/tasks")).status_code == 200
+
+
+async def test_a_transaction_that_was_open_while_everything_was_read_anew_is_seen_when_it_commits(
+    start: Start, database: asyncpg.Connection, database_url: str
+) -> None:
+    replica = await start()
+    first, second = await replica.person("ada", sid="first"), await replica.person("ada", sid="second")
+    await seconds_until(first, 200)
+    slow = await asyncpg.connect(database_url)
+    transaction = slow.transaction()
+    await transaction.start()
+    await slow.execute(REVOKE, "sid", "first")
+    await database.execute(REVOKE, "sid", "second")
+    await seconds_until(second, 401)  # so the reader is connected and has looked
+    ended = await database.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND query !~ 'tasks' AND pid <> ALL($1::int[])",
+        [database.get_server_pid(), slow.get_server_pid()],
+    )
+    assert ended, "the connection that comes next reads the whole list"
+    await asyncio.sleep(1.5)
+    assert (await first.get("/api/me/tasks")).status_code == 200, "not committed yet"
+    await slow.execute("NOTIFY taskward_revocations")
+    await transaction.commit()
+    assert await seconds_until(first, 401) < LIMIT
+    await slow.close()

@@ -125,7 +125,7 @@ async def _migrations(settings: Settings) -> Finding:
 
 async def _revocations(settings: Settings) -> Finding:
     if settings.revocations == "off":
-        return Finding("revocations", True, "off: tokens are accepted until they expire")
+        return Finding("revocations", None, "off: tokens are accepted until they expire")
     revocations = PostgresRevocations(Listener(connector(settings.database_url.get_secret_value())))
     try:
         await revocations.read()

@@ -36,7 +36,10 @@ class PostgresRevocations(MemoryRevocations):
         super().__init__(max_lag=max_lag, clock=clock)
         self._listener = listener
         self._looked_at = self._whole_at = -math.inf
-        self._above = 0  # the highest id of the last whole reading
+        # The highest ids of the last two whole readings that were due. A look begins after the older one, so a
+        # transaction that was open during a reading is not passed over when it commits.
+        self._above = self._highest = 0
+        self._shifted_at = -math.inf
         self._oldest = "0"
         self._problem: str | None = "not read yet"
         listener.on(CHANNEL)
@@ -67,7 +70,9 @@ class PostgresRevocations(MemoryRevocations):
                 rows = await connection.fetch(_COLUMNS)
                 missing = 2 - await connection.fetchval(_TRIGGERS)
                 self.replace(map(_revocation, rows))
-                self._above = max((row["id"] for row in rows), default=0)
+                if started - self._shifted_at >= WHOLE_EVERY:  # not at each reconnect, or the window would shrink
+                    self._above, self._highest = self._highest, max((row["id"] for row in rows), default=0)
+                    self._shifted_at = started
                 self._whole_at = started
                 self._problem = "the triggers on auth.session and auth.user are missing" if missing > 0 else None
             else:
