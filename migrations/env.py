@@ -9,17 +9,45 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from taskward.app import RESOURCES  # noqa: F401 - importing it declares the tables of every resource
 from taskward.database.dsn import one_dsn_for_each_host
+from taskward.database.migrate import VERSION_TABLE, Unfit
 from taskward.database.schema import metadata
 
 LOCK = 7_261_539_402  # any number, as long as every replica takes the same
 
+#: Whether this database was migrated before Taskward had a version table of its own: its revision stands in
+#: alembic_version then, as another program's might, but the tables beside it are ours.
+_FORMER = """
+SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('idempotency_keys') IS NOT NULL
+   AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('tasks') AND attname = 'user_id')
+   AND to_regclass(:own) IS NULL
+"""
+
 
 def migrate(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
+    encoding = connection.execute(text("SELECT current_setting('server_encoding')")).scalar_one()
+    if encoding != "UTF8":
+        raise Unfit(
+            f"its encoding is {encoding}, in which not every text can be stored. Create it anew: "
+            "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+        )
+    context.configure(
+        connection=connection, target_metadata=metadata, version_table=VERSION_TABLE, transaction_per_migration=False
+    )
     with context.begin_transaction():
         # Held to the end of the transaction, so that it also works behind a pooler that shares connections.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        if connection.execute(text(_FORMER), {"own": VERSION_TABLE}).scalar_one():
+            take_over(connection)
         context.run_migrations()
+
+
+def take_over(connection: Connection) -> None:
+    """Copy the revision to the table of our own. The former row stays: replicas of the former version still read it."""
+    known = [script.revision for script in context.script.walk_revisions()]
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    for revision in set(found) & set(known):
+        context.get_context()._ensure_version_table()
+        connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES (:revision)"), {"revision": revision})  # noqa: S608 - a name of ours
 
 
 async def connect() -> asyncpg.Connection:

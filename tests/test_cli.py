@@ -123,7 +123,7 @@ async def test_several_migrations_at_once_all_succeed(shell: Shell, empty_databa
 async def test_a_migrated_database_can_be_taken_back_and_forward_again(shell: Shell, database_url: str) -> None:
     before = await dump(database_url)
     await asyncio.to_thread(migrate.downgrade, database_url, "base")
-    assert await dump(database_url) == {"alembic_version": []}
+    assert await dump(database_url) == {"taskward_version": []}
     assert (await shell.run("serve")).code == 3
     assert (await shell.run("migrate")).code == 0
     assert await dump(database_url) == before

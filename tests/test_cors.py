@@ -74,7 +74,7 @@ async def every_answer(api: httpx.AsyncClient, issuer: Issuer, database_url: str
         CREATE TRIGGER explode BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION explode()"""
     )
     answers.append(await api.post(tasks, json={"title": "a"}, headers=token))
-    await driver.execute("DROP TABLE alembic_version")
+    await driver.execute("DROP TABLE taskward_version")
     await driver.close()
     answers.append(await api.get("/readyz", headers={"origin": origin}))
     statuses = {answer.status_code: answer for answer in answers}

@@ -45,7 +45,7 @@ async def open_door(issuer: Issuer) -> AsyncIterator[Open]:
 
 async def set_revision(database_url: str, revision: str) -> None:
     connection = await asyncpg.connect(database_url)
-    await connection.execute("UPDATE alembic_version SET version_num = $1", revision)
+    await connection.execute("UPDATE taskward_version SET version_num = $1", revision)
     await connection.close()
 
 

@@ -49,7 +49,7 @@ async def catalogue(url: str) -> set[tuple[str, ...]]:
     """Everything PostgreSQL knows of a database's tables, but for the order of columns and Alembic's own."""
     connection = await asyncpg.connect(url)
     try:
-        return {tuple(row) for row in await connection.fetch(CATALOGUE) if row["of"] != "alembic_version"}
+        return {tuple(row) for row in await connection.fetch(CATALOGUE) if row["of"] != "taskward_version"}
     finally:
         await connection.close()
 
@@ -130,6 +130,6 @@ async def test_of_several_hosts_the_first_that_answers_is_migrated_whatever_stan
     await asyncio.to_thread(upgrade, plain_dsn(several))
     driver = await asyncpg.connect(empty_database_url)
     try:
-        assert await driver.fetchval("SELECT version_num FROM alembic_version") == REVISION
+        assert await driver.fetchval("SELECT version_num FROM taskward_version") == REVISION
     finally:
         await driver.close()

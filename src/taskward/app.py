@@ -136,14 +136,15 @@ def create_app(
         routes=[
             PrivateMount("/api", api),  # private by where it stands
             *health.routes(health.Readiness(db, source, REVISION, revocations=revocations)),
-            *openapi.routes(RESOURCES),
+            *openapi.routes(RESOURCES, settings.public_url),
             *docs.routes(),
-            *metadata.routes(settings.jwt_issuer),
+            *metadata.routes(settings.jwt_issuer, settings.public_url),
         ],
         exception_handlers={**HANDLERS, DatabaseUnavailable: _on_database_unavailable},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.state.public_url = settings.public_url or ""
     match_to_the_end((*private, *app.routes))
     wrapped: ASGIApp = with_cors(app, settings.cors_origins, settings.cors_headers)
     if settings.trusted_proxies:

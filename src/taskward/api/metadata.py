@@ -7,11 +7,11 @@ from starlette.routing import Route
 PATH = "/.well-known/oauth-protected-resource"
 
 
-def routes(issuers: tuple[str, ...]) -> list[Route]:
-    """The metadata of the resource at whatever origin it is asked for (RFC 9728 §3.3)."""
+def routes(issuers: tuple[str, ...], public_url: str | None = None) -> list[Route]:
+    """The metadata of the resource at ``public_url``, or at whatever origin it is asked for (RFC 9728 §3.3)."""
 
     async def protected_resource(request: Request) -> Response:
-        origin = str(request.base_url).rstrip("/")
+        origin = public_url or str(request.base_url).rstrip("/")
         return JSONResponse(
             {
                 "resource": origin,

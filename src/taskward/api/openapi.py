@@ -68,8 +68,8 @@ def operation(
     return say
 
 
-def routes(resources: Iterable[Resource]) -> list[Route]:
-    found = document(resources)
+def routes(resources: Iterable[Resource], public_url: str | None = None) -> list[Route]:
+    found = document(resources, public_url)
 
     async def openapi(request: Request) -> Response:
         return JSONResponse(found)
@@ -77,13 +77,13 @@ def routes(resources: Iterable[Resource]) -> list[Route]:
     return [Route("/openapi.json", openapi)]
 
 
-def document(resources: Iterable[Resource]) -> dict[str, Any]:
-    """The OpenAPI document of a service with these resources."""
+def document(resources: Iterable[Resource], public_url: str | None = None) -> dict[str, Any]:
+    """The OpenAPI document of a service with these resources, reached at ``public_url``."""
     resources = tuple(resources)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Taskward", "version": __version__, "description": _INTRODUCTION},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": public_url or "/"}],
         "security": [{"bearer": []}],
         "tags": [
             *({"name": resource.tag, "description": resource.description} for resource in resources),

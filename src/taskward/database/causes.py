@@ -7,7 +7,24 @@ import asyncpg
 #: Classes and codes of SQLSTATE whose text names users, databases, tables and settings, and never a value of a row:
 #: connection, feature, authorization, catalogue, schema, rollback, resources, object state, intervention, system,
 #: read-only, tables, privileges, settings.
-_TELLING = ("08", "0A", "28", "3D", "3F", "40", "53", "55", "57", "58", "25006", "42P01", "42501", "42704", "22023")
+_TELLING = (
+    "08",
+    "0A",
+    "28",
+    "3D",
+    "3F",
+    "40",
+    "53",
+    "55",
+    "57",
+    "58",
+    "25006",
+    "42P01",
+    "42P07",
+    "42501",
+    "42704",
+    "22023",
+)
 
 _ADVICE = {
     "28": "The server refuses the role or its password. A password in docker-compose is set once, on an empty volume: "
@@ -15,6 +32,7 @@ _ADVICE = {
     "3D": "Create the database, or change DATABASE_URL",
     "3F": "Create the schema of the search path, or change DATABASE_URL",
     "42501": "Make the role the owner of the database, so that it may create tables",
+    "42P07": "Another program has a table of that name: give Taskward a database or a schema (?schema=…) of its own",
     "42704": "Take the parameter out of DATABASE_URL",
     "08P01": "A pooler refuses parameters it does not know: take them out of DATABASE_URL, or list them in PgBouncer's "
     "ignore_startup_parameters",

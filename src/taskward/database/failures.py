@@ -3,12 +3,13 @@
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
+from taskward.database.causes import cause
 from taskward.problems import DatabaseUnavailable
 
 #: Classes and codes of SQLSTATE that speak of the server's state and not of the statement (PostgreSQL, appendix A):
 #: connection, authorization, catalogue name, rollback, resources, object state, intervention, system, read-only;
 #: and of the DSN: tables that are missing or not ours to use, a parameter that the server does not know.
-_NOT_NOW = ("08", "28", "3D", "40", "53", "55", "57", "58", "25006", "42P01", "42501", "42704")
+_NOT_NOW = ("08", "28", "3D", "3F", "40", "53", "55", "57", "58", "25006", "42P01", "42501", "42704")
 _SHARD_MOVES = "could not find valid entry for shard"  # Citus, as XX000
 
 BECAME_REPLICA = "25006"
@@ -16,15 +17,13 @@ BECAME_REPLICA = "25006"
 
 def translated(error: BaseException) -> BaseException:
     """DatabaseUnavailable for what means "not now"; the error itself for a bug, without what a person wrote."""
-    cause = driver_error(error)
-    reason = type(cause).__name__
-    if isinstance(cause, asyncpg.PostgresError):
-        state = sqlstate(cause)
-        if state.startswith(_NOT_NOW) or _SHARD_MOVES in str(cause):
-            return DatabaseUnavailable(f"{reason} {state}")
-        _forget_values(cause)
-    elif isinstance(cause, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
-        return DatabaseUnavailable(reason)
+    found = driver_error(error)
+    if isinstance(found, asyncpg.PostgresError):
+        if sqlstate(found).startswith(_NOT_NOW) or _SHARD_MOVES in str(found):
+            return DatabaseUnavailable(cause(found))
+        _forget_values(found)
+    elif isinstance(found, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return DatabaseUnavailable(cause(found))
     return error
 
 

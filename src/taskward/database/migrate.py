@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from alembic.config import Config
 
+#: Not alembic_version, which any other program in the same database that uses Alembic has too.
+VERSION_TABLE = "taskward_version"
+
 _PACKAGED = Path(__file__).parents[1] / "migrations"
 _CHECKOUT = Path(__file__).parents[3] / "migrations"
 

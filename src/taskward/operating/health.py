@@ -3,20 +3,22 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import cache
 
-from sqlalchemy import column, select, table
+from sqlalchemy import column, literal_column, select, table
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from taskward.database.engine import Database
+from taskward.database.migrate import VERSION_TABLE
+from taskward.database.schema import metadata
 from taskward.database.statement import ServerQuestion
 from taskward.problems import SHUTTING_DOWN, DatabaseUnavailable, Problem
 from tokenward import JwksSource
 from tokenward.revocation.postgres import PostgresRevocations
 from tokenward.source import KeySource
 
-_REVISION = ServerQuestion(select(column("version_num")).select_from(table("alembic_version")))
 NOT_MIGRATED = "The database is not migrated: run taskward migrate"
 
 
@@ -24,15 +26,23 @@ class NotMigrated(Exception):
     """The database can be reached, but its tables are missing or older than this code."""
 
 
+@cache
+def _state() -> ServerQuestion:
+    """The revision that a migration left, and whether the tables are really there: somebody may have dropped them."""
+    there = " AND ".join(f"to_regclass('{name}') IS NOT NULL" for name in sorted(metadata.tables))
+    clause = select(column("version_num"), literal_column(f"({there})").label("complete"))
+    return ServerQuestion(clause.select_from(table(VERSION_TABLE)))
+
+
 async def check_migrated(db: Database, needed: str) -> None:
     """Raises DatabaseUnavailable, or NotMigrated. A newer database than this code is fine: replicas roll one by one."""
     try:
-        found = await db.ask(_REVISION)
+        found = await db.ask(_state())
     except DatabaseUnavailable as error:
-        if error.reason.endswith("42P01"):  # undefined_table
+        if "42P01" in error.reason:  # undefined_table
             raise NotMigrated from None
         raise
-    if not found or found[0]["version_num"] < needed:
+    if not found or found[0]["version_num"] < needed or not found[0]["complete"]:
         raise NotMigrated
 
 

@@ -23,6 +23,7 @@ from taskward.problems import DatabaseUnavailable
 from taskward.server.connection import Connection
 from taskward.settings import Settings
 
+BAD_SETTINGS = 2
 NOT_MIGRATED = 3
 GRACE_SECONDS = 20
 LEAVING_SECONDS = 3.0
@@ -43,6 +44,9 @@ def serve(settings: Settings) -> int:
         say(f"{health.NOT_MIGRATED}.")
         return NOT_MIGRATED
     except DatabaseUnavailable as error:
+        if error.reason.startswith("ClientConfigurationError"):  # that does not mend itself
+            say(f"DATABASE_URL: {error.reason}. See PGPORT, PGUSER, PGSSLMODE and their like.")
+            return BAD_SETTINGS
         structlog.get_logger("taskward").warning(
             "the database cannot be reached yet; serving, and waiting for it", reason=error.reason
         )

@@ -7,9 +7,10 @@ from typing import Annotated, Any, TypedDict, get_type_hints
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from taskward.api.request import Body, no_nul
+from taskward.api.text import composed, visible
 from taskward.database.engine import Row
 from taskward.tasks.table import MAX_DESCRIPTION, MAX_TITLE
 
@@ -35,9 +36,15 @@ TASK_SCHEMA: dict[str, Any] = {
 FIELDS = tuple(TASK_SCHEMA)
 
 Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE), AfterValidator(no_nul)
+    str,
+    BeforeValidator(composed),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE),
+    AfterValidator(no_nul),
+    AfterValidator(visible),
 ]
-Description = Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION), AfterValidator(no_nul)]
+Description = Annotated[
+    str, BeforeValidator(composed), StringConstraints(max_length=MAX_DESCRIPTION), AfterValidator(no_nul)
+]
 
 
 class TaskInput(Body):

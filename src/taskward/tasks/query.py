@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from taskward.api import cursor
 from taskward.api.request import limit_of, moment, query
+from taskward.api.text import composed
 from taskward.problems import Invalid
 from taskward.tasks.table import MAX_TITLE
 
@@ -16,7 +17,7 @@ def listing(request: Request, owner: str) -> dict[str, Any]:
     completed = given.get("completed")
     if completed not in (None, "true", "false"):
         errors.append({"field": "completed", "message": "must be true or false"})
-    search = given.get("q", "")
+    search = composed(given.get("q", ""))
     if "\x00" in search or len(search) > MAX_TITLE:
         errors.append({"field": "q", "message": f"must be at most {MAX_TITLE} characters, without NUL"})
     limit = limit_of(given, errors)

@@ -108,7 +108,8 @@ def _only(rows: list[Row]) -> Row:
 
 
 def _literally(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    """For ILIKE … ESCAPE '!'. What a backslash in a literal means depends on standard_conforming_strings."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def _as_first_created(row: Row, task: TaskInput) -> Row:

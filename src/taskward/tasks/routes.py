@@ -108,7 +108,7 @@ class Collection(_Telling):
         key = idempotency_key(request)
         task = read(TaskInput, await body(request, JSON))
         row, created = (await tasks.create(task), True) if key is None else await tasks.create_once(task, key)
-        location = f"/api/me/tasks/{row['id']}"
+        location = f"{request.app.state.public_url}/api/me/tasks/{row['id']}"
         return _task(row, 201 if created else 200, {"Location": location})
 
     @operation(

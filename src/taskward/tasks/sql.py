@@ -127,7 +127,7 @@ def listing(*, by_state: bool, after: bool, search: bool) -> Statement:
         clause = clause.where(tasks.c.id < _id)
     if search:
         pattern: Any = bindparam("pattern", type_=String)
-        found = or_(tasks.c.title.ilike(pattern, escape="\\"), tasks.c.description.ilike(pattern, escape="\\"))
+        found = or_(tasks.c.title.ilike(pattern, escape="!"), tasks.c.description.ilike(pattern, escape="!"))
         # COALESCE changes no answer. It keeps the planner from believing that next to nothing will match: then it
         # would read and sort all of a person's tasks, where walking them newest first can stop at a page of matches.
         clause = clause.where(func.coalesce(found, false()))
