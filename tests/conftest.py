@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
-pytest_plugins = ["tests.support.postgres", "tests.support.summary"]
+pytest_plugins = ["tests.support.postgres", "tests.support.shell", "tests.support.summary"]
 
 
 class Person(httpx.AsyncClient):

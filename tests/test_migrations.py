@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from taskward.database.dsn import plain_dsn
-from taskward.database.migrate import config, downgrade, upgrade
+from taskward.database.migrate import VERSION_TABLE, config, downgrade, upgrade
 from taskward.database.schema import REVISION, metadata
 from tests.support.postgres import Databases
 from tests.support.process import free_port
@@ -73,7 +73,7 @@ async def test_alembic_itself_would_have_nothing_to_add(empty_database_url: str)
     await asyncio.to_thread(upgrade, empty_database_url)
 
     def differences(connection: Connection) -> Any:
-        return compare_metadata(MigrationContext.configure(connection), metadata)
+        return compare_metadata(MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}), metadata)
 
     async with engine(empty_database_url).connect() as connection:
         assert await connection.run_sync(differences) == []

@@ -87,5 +87,5 @@ def _kept_alive(connection: Any) -> Any:
 def _of_configuration(error: Exception) -> Exception:
     """The error, or ClientConfigurationError for what asyncpg makes of a variable that it cannot read."""
     if isinstance(error, ValueError | LookupError | TypeError):  # PGPORT=x; a uid without a name, and no user given
-        return asyncpg.exceptions.ClientConfigurationError(type(error).__name__)
+        error = asyncpg.exceptions.ClientConfigurationError(type(error).__name__)
     return error

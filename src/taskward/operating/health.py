@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from sqlalchemy import column, literal_column, select, table
 from starlette.requests import Request
@@ -30,7 +31,8 @@ class NotMigrated(Exception):
 def _state() -> ServerQuestion:
     """The revision that a migration left, and whether the tables are really there: somebody may have dropped them."""
     there = " AND ".join(f"to_regclass('{name}') IS NOT NULL" for name in sorted(metadata.tables))
-    clause = select(column("version_num"), literal_column(f"({there})").label("complete"))
+    complete: Any = literal_column(f"({there})").label("complete")
+    clause: Any = select(column("version_num"), complete)
     return ServerQuestion(clause.select_from(table(VERSION_TABLE)))
 
 
