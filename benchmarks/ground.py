@@ -46,6 +46,8 @@ def install_python(lock: Path, venv: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
     pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock]
     subprocess.run(pip, check=True)
+    if venv == TASKWARD_VENV:  # for its metadata, which says its version; the code is read from the checkout
+        subprocess.run([*pip[:5], "--no-deps", ROOT / "tokenward"], check=True)
 
 
 def install_node() -> None:

@@ -53,7 +53,7 @@ def environment(database_url: str, issuer: Any) -> dict[str, str]:
         "DATABASE_POOL_SIZE": str(POOL_SIZE),
         "LOG_LEVEL": "warning",
         "NODE_ENV": "production",
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}:{ROOT / 'tokenward' / 'src'}",
     }
 
 
