@@ -18,7 +18,8 @@ _FACTS = """
 SELECT current_setting('server_version') AS version,
        current_setting('server_version_num')::int AS number,
        current_setting('server_encoding') AS encoding,
-       (current_setting('server_encoding') <> 'UTF8' OR lower(chr(201)) = chr(233)) AS knows_case,
+       lower(chr(CASE current_setting('server_encoding') WHEN 'UTF8' THEN 201 ELSE 65 END))
+           = chr(CASE current_setting('server_encoding') WHEN 'UTF8' THEN 233 ELSE 97 END) AS knows_case,
        current_setting('default_transaction_read_only') = 'on' AS read_only,
        pg_is_in_recovery() AS replica,
        ARRAY(SELECT name || '=' || setting FROM pg_settings
