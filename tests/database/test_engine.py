@@ -181,7 +181,7 @@ async def test_places_come_back_when_connecting_fails() -> None:
     pool = Database("postgresql://unused", pool_size=2, connect=refused)
     await pool.open()
     answers = await asyncio.gather(*(fetch(pool, "SELECT 1") for _ in range(7)), return_exceptions=True)
-    assert [answer.reason for answer in answers] == ["ConnectionRefusedError"] * 7
+    assert {answer.reason.partition(":")[0] for answer in answers} == {"ConnectionRefusedError"}
     assert (refusals, pool.usage()) == (7, (0, 0))
     await pool.close()
 

@@ -46,7 +46,7 @@ async def test_an_address_that_leads_nowhere_is_unavailable_with_its_state_and_n
         await db.close()
     assert state in refusal.value.reason
     assert "nobody" not in refusal.value.detail
-    assert "taskward_test" not in refusal.value.reason
+    assert "taskward_test" not in refusal.value.detail
 
 
 @pytest.mark.parametrize(

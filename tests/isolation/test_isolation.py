@@ -25,6 +25,7 @@ from tests.support.rows import dump
 Report = Callable[..., None]
 NOWHERE = "0190c0de-0000-7000-8000-000000000000"
 LIST, COUNTS = "/api/{user_id}/tasks", "/api/{user_id}/tasks/counts"
+EVENTS = "/api/{user_id}/events"
 ONE, COMPLETE = "/api/{user_id}/tasks/{id}", "/api/{user_id}/tasks/{id}/complete"
 
 REQUESTS: dict[tuple[str, str], list[dict[str, Any]]] = {
@@ -37,6 +38,7 @@ REQUESTS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("PATCH", ONE): [{"json": {"title": "mine"}}, {"json": {}}, {"json": {"colour": "red"}}],
     ("PATCH", COMPLETE): [{}, {"json": {"completed": True}}, {"json": {"completed": "x"}}],
     ("DELETE", ONE): [{}],
+    ("GET", EVENTS): [{"headers": {"accept": "text/event-stream"}}],
 }
 """Requests that are well made, or ill made, for each endpoint of the API."""
 

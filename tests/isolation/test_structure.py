@@ -25,7 +25,7 @@ from taskward.tasks import repository
 from taskward.tasks import sql as statements
 from taskward.tasks.repository import Tasks
 from tests.conftest import Introduce
-from tests.isolation.test_isolation import NOWHERE, REQUESTS
+from tests.isolation.test_isolation import EVENTS, NOWHERE, REQUESTS
 
 TABLES = "|".join(metadata.tables)
 
@@ -150,7 +150,7 @@ async def test_every_statement_that_really_runs_names_the_person_who_asked(
         somebody = await person(sub)
         key = {"idempotency-key": "the same for both"}
         made = (await somebody.post("/api/me/tasks", json={"title": "a"}, headers=key)).json()
-        for method, path in REQUESTS:
+        for method, path in REQUESTS.keys() - {("GET", EVENTS)}:  # a stream does not end, and runs no statement
             for task in (made["id"], NOWHERE):
                 for request in REQUESTS[method, path]:
                     await somebody.request(method, path.format(user_id="me", id=task), **request)

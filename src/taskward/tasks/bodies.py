@@ -37,13 +37,13 @@ FIELDS = tuple(TASK_SCHEMA)
 
 Title = Annotated[
     str,
-    BeforeValidator(composed),
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE),
+    BeforeValidator(composed),
     AfterValidator(no_nul),
     AfterValidator(visible),
 ]
 Description = Annotated[
-    str, BeforeValidator(composed), StringConstraints(max_length=MAX_DESCRIPTION), AfterValidator(no_nul)
+    str, StringConstraints(max_length=MAX_DESCRIPTION), BeforeValidator(composed), AfterValidator(no_nul)
 ]
 
 
