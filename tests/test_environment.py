@@ -34,6 +34,7 @@ UNUSABLE = {
     "a SOCKS proxy without its library": ({"ALL_PROXY": "socks5://hunter2@127.0.0.1:1"}, "ALL_PROXY: is a SOCKS proxy"),
     "a proxy of an unknown kind": ({"HTTPS_PROXY": "carrier://hunter2@h"}, "HTTPS_PROXY: is not the URL of a proxy"),
     "a proxy that is no URL": ({"https_proxy": "http://hunter2:999999"}, "HTTPS_PROXY: is not the URL of a proxy"),
+    "a proxy without a host": ({"HTTPS_PROXY": "http://"}, "HTTPS_PROXY: is not the URL of a proxy"),
     "a proxy with a port that is none": ({"all_proxy": "h:port"}, "ALL_PROXY: is not the URL of a proxy"),
     "an IPv6 network without proxy": (
         {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "localhost,fd00::/8"},

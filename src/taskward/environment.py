@@ -23,7 +23,10 @@ def problems(*, proxied: bool) -> list[str]:
     for scheme, url in proxies.items():
         name = f"{scheme.upper()}_PROXY"
         try:
-            httpx.AsyncClient(proxy=url if "://" in url else f"http://{url}", trust_env=False, verify=context)
+            proxy = httpx.URL(url if "://" in url else f"http://{url}")
+            if not proxy.host or not 0 < (proxy.port or 1) < 65536:
+                raise ValueError("no host, or a port that there is not")
+            httpx.AsyncClient(proxy=proxy, trust_env=False, verify=context)
         except ImportError:
             found.append(f"{name}: is a SOCKS proxy. Run pip install 'httpx[socks]', or unset it")
         except Exception:  # httpx raises what its parts do, perhaps with the proxy's password in it

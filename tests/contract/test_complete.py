@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.saying import TASKS, a_task, create, ok, problem
-
 from .conftest import Person, Unchanged
+from .saying import TASKS, a_task, create, ok, problem
 
 
 async def test_complete_without_a_body_toggles_and_with_one_sets(me: Person) -> None:

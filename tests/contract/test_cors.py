@@ -5,9 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.contract.saying import NOWHERE, ORIGIN, TASKS, always_present, create, lets_the_browser_read
-
 from .conftest import Person
+from .saying import NOWHERE, ORIGIN, TASKS, always_present, create, lets_the_browser_read
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])

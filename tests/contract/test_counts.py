@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.contract.saying import TASKS, create, ok
-
 from .conftest import Person
+from .saying import TASKS, create, ok
 
 
 async def test_counts_follow_every_change(me: Person) -> None:

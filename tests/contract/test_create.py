@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from tests.contract.saying import TASKS, a_task, create, moment, ok, problem
-
 from .conftest import Person, Unchanged
+from .saying import TASKS, a_task, create, moment, ok, problem
 
 
 async def test_create_answers_201_with_the_task_and_where_it_is(me: Person, marker: str) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.saying import TASKS, create, ok, problem
-
 from .conftest import Person, Unchanged
+from .saying import TASKS, create, ok, problem
 
 
 async def test_delete_answers_204_once_and_404_ever_after(me: Person, unchanged: Unchanged) -> None:

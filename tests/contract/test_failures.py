@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from tests.contract.saying import ENDPOINTS, ORIGIN, TASKS, always_present, create, lets_the_browser_read, ok, problem
-
 from .conftest import InProcess, Person, Unchanged, Variant
+from .saying import ENDPOINTS, ORIGIN, TASKS, always_present, create, lets_the_browser_read, ok, problem
 
 
 async def test_a_crash_is_500_in_the_one_shape_and_tells_nothing(

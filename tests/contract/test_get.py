@@ -7,9 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.contract.saying import NOWHERE, TASKS, create, ok, problem
-
 from .conftest import Person, Unchanged
+from .saying import NOWHERE, TASKS, create, ok, problem
 
 
 async def test_a_task_has_an_etag_and_a_client_that_knows_it_gets_304(me: Person) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.contract.saying import TASKS, always_present, ok
-
 from .conftest import Person
+from .saying import TASKS, always_present, ok
 
 
 async def test_each_answer_has_a_request_id_of_its_own(me: Person, api: httpx.AsyncClient) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.saying import TASKS, a_task, ok, problem
-
 from .conftest import Person, Unchanged
+from .saying import TASKS, a_task, ok, problem
 
 
 async def test_the_same_key_and_body_again_is_the_same_task_and_creates_nothing(

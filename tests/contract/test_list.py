@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.saying import NOWHERE, TASKS, a_task, create, ok, problem
-
 from .conftest import Person, Unchanged
+from .saying import NOWHERE, TASKS, a_task, create, ok, problem
 
 
 async def walk(person: Person, **query: Any) -> list[dict[str, Any]]:

@@ -8,9 +8,8 @@ import re
 import httpx
 import pytest
 
-from tests.contract.saying import always_present, ok
-
 from .conftest import Person
+from .saying import always_present, ok
 
 
 async def test_healthz_says_the_process_lives(api: httpx.AsyncClient) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.saying import MERGE_PATCH, TASKS, a_task, create, moment, ok
-
 from .conftest import Person, Unchanged
+from .saying import MERGE_PATCH, TASKS, a_task, create, moment, ok
 
 
 @pytest.mark.parametrize("kind", [MERGE_PATCH, "application/json"])

@@ -5,9 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.contract.saying import NOWHERE, TASKS, create, ok, problem
-
 from .conftest import Person, Unchanged
+from .saying import NOWHERE, TASKS, create, ok, problem
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.saying import TASKS, create, ok, problem
-
 from .conftest import Person, Unchanged
+from .saying import TASKS, create, ok, problem
 
 CHANGES: list[tuple[str, str, Any]] = [
     ("PUT", "", {"title": "changed"}),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from tests.contract.saying import NOWHERE, TASKS, a_task, create, moment, ok, problem
-
 from .conftest import Person, Unchanged
+from .saying import NOWHERE, TASKS, a_task, create, moment, ok, problem
 
 
 async def test_put_replaces_everything_that_can_be_written(me: Person) -> None:

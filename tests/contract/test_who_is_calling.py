@@ -7,9 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.saying import ENDPOINTS, EXPIRED, INVALID_TOKEN, TASKS, ok, problem
-
 from .conftest import Person, Unchanged, Variant
+from .saying import ENDPOINTS, EXPIRED, INVALID_TOKEN, TASKS, ok, problem
 
 UNKNOWN = [
     "/api/",

@@ -10,9 +10,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.contract.saying import ENDPOINTS, NOWHERE, TASKS, a_task, create, ok, problem
-
 from .conftest import InProcess, Person, Unchanged
+from .saying import ENDPOINTS, NOWHERE, TASKS, a_task, create, ok, problem
 
 
 def alike(*responses: httpx.Response) -> None:
