@@ -121,13 +121,16 @@ def attacked() -> Iterator[tuple[Issuer, dict[str, Ask]]]:
     issuer.keys = [spare_key(alg) for alg in FAMILIES]
     issuer.signer = issuer.keys[0]
     with issuer.running() as url:
-
-        def auth() -> Tokenward:
-            return Tokenward(
+        made = {
+            framework: Tokenward(
                 issuer=issuer.url, audience=issuer.audience, jwks_url=url, algorithms=FAMILIES, auth_failures="0"
             )
-
-        yield issuer, {framework: behind(framework, auth()) for framework in FRAMEWORKS}
+            for framework in FRAMEWORKS
+        }
+        yield issuer, {framework: behind(framework, auth) for framework, auth in made.items()}
+        for auth in made.values():
+            if auth.facade is not None:
+                auth.facade.close()
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
