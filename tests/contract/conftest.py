@@ -18,6 +18,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
@@ -33,6 +34,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--base-url", help="the server to speak to, such as http://127.0.0.1:8000; without it: in process")
     group.addoption("--token", help="a fresh token of one person, good for some minutes")
     group.addoption("--other-token", help="a fresh token of somebody else; tests of two people are skipped without it")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.asyncio_mode = config.option.asyncio_mode or "auto"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all, wherever this folder is run from: the fixtures' clients live in it."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 class Person(httpx.AsyncClient):
