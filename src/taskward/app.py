@@ -29,7 +29,9 @@ from taskward.operating import health, log
 from taskward.operating.envelope import Envelope, request_id_var
 from taskward.operating.forwarded import Forwarded
 from taskward.operating.metrics import Metrics
+from taskward.operating.refusals import Refusals
 from taskward.problems import HANDLERS, DatabaseUnavailable, on_problem
+from taskward.server.refusal import RENDERER
 from taskward.settings import Settings, key_server_is_local, load_settings
 from taskward.tasks.changes import Changes
 from taskward.tasks.events import EVENTS, Streams
@@ -117,7 +119,7 @@ def create_app(
         await authenticator.start()
         gauges = asyncio.create_task(_set_gauges(metrics, source, db, revocations, changes))
         try:
-            yield {"changes": changes}
+            yield {"changes": changes, RENDERER: Refusals(metrics)}
         finally:
             gauges.cancel()
             await changes.stop()

@@ -5,6 +5,7 @@ import random
 import re
 import time
 from contextvars import ContextVar
+from typing import Any
 
 import structlog
 from starlette.routing import Route
@@ -24,6 +25,7 @@ SECURITY_HEADERS = (
 )
 _NO_STORE = (b"cache-control", b"no-store")
 _WELL = ("", "")
+_NO_STATE: dict[str, Any] = {}
 
 _log = structlog.get_logger("taskward.request")
 
@@ -68,6 +70,8 @@ class Envelope:
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         """Count and log the answer. Neither may change it: it has been sent, and the connection goes on."""
+        if scope.get("state", _NO_STATE).get("refused"):
+            return  # the connection answered in its place, and has counted and logged that
         try:
             route = route_of(scope)
             self._metrics.answered(scope["method"], route, status, seconds)

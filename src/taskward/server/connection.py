@@ -5,27 +5,17 @@ the shape and the headers of any other answer; and what runs for each request is
 """
 
 import asyncio
-import random
 import socket
 from asyncio.events import TimerHandle
 from collections import deque
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from taskward.operating.envelope import SECURITY_HEADERS
-from taskward.problems import (
-    BAD_REQUEST,
-    CONTENT_TOO_LARGE,
-    HEAD_TOO_LARGE,
-    REQUEST_TIMEOUT,
-    URI_TOO_LONG,
-    Problem,
-    render,
-)
 from taskward.server.answer import OneWrite
+from taskward.server.refusal import RENDERER, Headers, Refused, Renderer, bare
 from taskward.server.upgrades import HttpAlone
 
 MAX_HEAD = 64 * 1024
@@ -94,10 +84,10 @@ class Connection(HttpAlone):
         try:
             self.feed(data)
         except httptools.HttpParserError as error:
-            self._refuse(_problem_of(error))
+            self._refuse(_refusal_of(error))
         else:
             if self._received > MAX_HEAD and (self._heading or self._received > MAX_MESSAGE):
-                self._refuse(Problem(HEAD_TOO_LARGE))
+                self._refuse(Refused(431))
 
     def _begun(self) -> None:
         self._unset_keepalive_if_required()
@@ -140,14 +130,14 @@ class Connection(HttpAlone):
     def _check_head(self) -> None:
         headers = self.headers
         if len(self.pipeline) >= MAX_PIPELINE:
-            raise Problem(BAD_REQUEST, "Too many requests at once")
+            raise Refused(400, "Too many requests at once")
         if len(headers) > MAX_HEADERS or (
             self._first + self._received > MAX_HEAD
             and sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD
         ):
-            raise Problem(HEAD_TOO_LARGE)
+            raise Refused(431)
         if len(self.url) > MAX_URL:
-            raise Problem(URI_TOO_LONG)
+            raise Refused(414)
         hosts = 0
         coded = False
         for name, value in headers:
@@ -156,21 +146,21 @@ class Connection(HttpAlone):
             elif name == b"transfer-encoding":
                 coded = True
                 if value.lower() != b"chunked":
-                    raise Problem(BAD_REQUEST, "The only Transfer-Encoding here is chunked")
+                    raise Refused(400, "The only Transfer-Encoding here is chunked")
             elif name == b"content-length" and int(value) > MAX_MESSAGE:
-                raise Problem(CONTENT_TOO_LARGE)  # it would not be read to its end, so nothing can follow it
+                raise Refused(413)  # it would not be read to its end, so nothing can follow it
         version = self.parser.get_http_version()
         if version == "1.1":
             if hosts != 1:
-                raise Problem(BAD_REQUEST, "A request has one Host field")  # RFC 9112 §3.2
+                raise Refused(400, "A request has one Host field")  # RFC 9112 §3.2
         elif version != "1.0" or hosts > 1 or coded:
-            raise Problem(BAD_REQUEST, "HTTP/1.1 is spoken here")  # RFC 9112 §6.1 on Transfer-Encoding in HTTP/1.0
+            raise Refused(400, "HTTP/1.1 is spoken here")  # RFC 9112 §6.1 on Transfer-Encoding in HTTP/1.0
 
     @property
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
-    def _refuse(self, problem: Problem) -> None:
+    def _refuse(self, refused: Refused) -> None:
         """Answer and close. The answer never overtakes one that is still to come: it would be taken for that one."""
         self._deaf, self._received = True, 0
         cycle = self.cycle
@@ -179,29 +169,38 @@ class Connection(HttpAlone):
         elif not self._idle and not (cycle.more_body and not cycle.response_started):
             cycle.keep_alive = False  # the requests before this one are answered; then the connection ends
         elif self.pipeline:
-            self.pipeline[0] = (cycle, self._refusal(problem))
+            self.pipeline[0] = (cycle, self._answering(refused))
         else:
+            request_id = None
             if not self._idle:
+                request_id = cast("str | None", cycle.scope.get("request_id"))
                 cycle.disconnected = True
                 cycle.waiting_for_100_continue = False
                 cycle.message_event.set()
-            self._write(problem)
+                cycle.scope["state"]["refused"] = True  # whatever the application answers now is not sent
+            self._write(refused, request_id)
         self.flow.resume_reading()  # it may have been paused for a body that is now thrown away
 
-    def _write(self, problem: Problem) -> None:
-        status, headers, body = _rendered(problem)
+    def _write(self, refused: Refused, request_id: str | None) -> None:
+        headers, body = self._rendered(refused, request_id)
         fields = b"".join(b"%s: %s\r\n" % field for field in (*self.server_state.default_headers, *headers))
-        self.transport.write(STATUS_LINE[status] + fields + b"\r\n" + body)
+        self.transport.write(STATUS_LINE[refused.status] + fields + b"\r\n" + body)
         # Not closed at once either, for the same reason: the client has the answer and closes, or is not waited for.
         self.transport.write_eof()
 
-    def _refusal(self, problem: Problem) -> Any:
+    def _answering(self, refused: Refused) -> Any:
         async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-            status, headers, body = _rendered(problem)
-            await send({"type": "http.response.start", "status": status, "headers": headers})
+            headers, body = self._rendered(refused, None)
+            await send({"type": "http.response.start", "status": refused.status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
 
         return refuse
+
+    def _rendered(self, refused: Refused, request_id: str | None) -> tuple[Headers, bytes]:
+        render: Renderer = self.app_state.get(RENDERER, bare)
+        client = None if self.client is None else self.client[0]
+        headers, body = render(refused.status, refused.detail, client, request_id)
+        return [*headers, (b"connection", b"close")], body
 
     def _look(self) -> None:
         """Whether the client still owes what it owed the last times; then it is not waited for any longer."""
@@ -214,7 +213,7 @@ class Connection(HttpAlone):
         if owed[0] in ("reading", "leaving", "rest") or (owed[0] == "head" and not self._heading):
             self.transport.abort()
         else:
-            self._refuse(Problem(REQUEST_TIMEOUT))
+            self._refuse(Refused(408))
 
     def _what_is_owed(self) -> tuple[str, object] | None:
         """What the client has to do before anything goes on, and of which request; None when it is not its turn."""
@@ -229,14 +228,7 @@ class Connection(HttpAlone):
         return ("body", self.cycle) if self.cycle.more_body else None
 
 
-def _problem_of(error: httptools.HttpParserError) -> Problem:
+def _refusal_of(error: httptools.HttpParserError) -> Refused:
     """What this file raised within the parser, without the traceback, whose frames would hold on to the connection."""
     cause = error.__context__
-    return cause.with_traceback(None) if isinstance(cause, Problem) else Problem(BAD_REQUEST)
-
-
-def _rendered(problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    request_id = f"{random.getrandbits(128):032x}"
-    answer = render(request_id, problem.kind, problem.detail)
-    added = ((b"x-request-id", request_id.encode()), (b"cache-control", b"no-store"), (b"connection", b"close"))
-    return problem.kind.status, [*answer.raw_headers, *SECURITY_HEADERS, *added], bytes(answer.body)
+    return cause.with_traceback(None) if isinstance(cause, Refused) else Refused(400)
