@@ -1,3 +1,4 @@
+import { decodeJwt } from "jose";
 import { add, apiUrl, control, expect, signIn, signUp, test, tokenOf, webUrl } from "./support";
 
 test("an account is deleted with its tasks, after asking for the password", async ({ page }) => {
@@ -5,6 +6,7 @@ test("an account is deleted with its tasks, after asking for the password", asyn
   await add(page, "One", "Two");
   await page.getByRole("checkbox", { name: "One" }).check();
   const token = await tokenOf(page);
+  const me = decodeJwt(token).sub ?? "";
   const bare = await page.request.post(`${webUrl()}/api/auth/delete-user`, {
     headers: { Origin: webUrl() },
     data: {},
@@ -20,11 +22,13 @@ test("an account is deleted with its tasks, after asking for the password", asyn
   await page.getByRole("button", { name: "Delete for good" }).click();
   await expect(page).toHaveURL(/\/sign-in/);
   expect(await control("person/count", person.email)).toBe(0);
-  // The token lives on for a quarter of an hour; the tasks do not.
+  // Neither the token nor the tasks outlive the account.
   const response = await page.request.get(`${apiUrl()}/api/me/tasks`, {
     headers: { Authorization: `Bearer ${token}` },
   });
-  expect(await response.json()).toMatchObject({ items: [] });
+  expect(response.status()).toBe(401);
+  expect(response.headers()["www-authenticate"]).toContain("The access token was revoked");
+  expect(await control("tasks/count", me)).toBe(0);
   await signIn(page, person);
   await expect(page.getByRole("main").getByText("don't match an account")).toBeVisible();
 });

@@ -1,6 +1,17 @@
 import type { Browser, Page } from "@playwright/test";
 import { connected } from "./database";
-import { add, expect, type Person, signIn, signUp, storedTitles, test, webUrl } from "./support";
+import {
+  add,
+  apiUrl,
+  expect,
+  type Person,
+  signIn,
+  signUp,
+  storedTitles,
+  test,
+  tokenOf,
+  webUrl,
+} from "./support";
 
 async function elsewhere(browser: Browser, person: Person): Promise<Page> {
   const page = await (await browser.newContext()).newPage();
@@ -25,9 +36,18 @@ test("sign out there ends that session and no other", async ({ page, browser }) 
   // The list is for the page's script: no session's token is in it.
   const list = await (await page.request.get(`${webUrl()}/api/auth/own-sessions`)).text();
   expect(list).not.toContain("token");
+  const theirs = await Promise.all([page, second, third].map(tokenOf));
   // The latest is listed first.
   await page.getByRole("button", { name: "Sign out there" }).first().click();
   await expect(page.getByRole("button", { name: "Sign out there" })).toHaveCount(1);
+  // The token that this session already had is refused by the service, within a second.
+  const believed = (token: string) =>
+    page.request
+      .get(`${apiUrl()}/api/me/tasks`, { headers: { Authorization: `Bearer ${token}` } })
+      .then((response) => response.status());
+  await expect
+    .poll(() => Promise.all(theirs.map(believed)), { timeout: 1_000, intervals: [50] })
+    .toEqual([200, 200, 401]);
   expect(await Promise.all([page, second, third].map(tokenStatus))).toEqual([200, 200, 401]);
   await Promise.all([second.context().close(), third.context().close()]);
 });

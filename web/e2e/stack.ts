@@ -76,6 +76,7 @@ export class Stack {
       ...shared,
       JWKS_URL: `${webUrl}/api/auth/jwks`,
       CORS_ORIGINS: webUrl,
+      REVOCATIONS: "database",
       PORT: String(apiPort),
       HOST: "127.0.0.1",
     };
@@ -153,6 +154,7 @@ export class Stack {
       ]),
     "person/count": async (email) =>
       (await this.sql(`select 1 from auth."user" where email = $1`, [email])).rowCount,
+    "tasks/count": async (id) => (await this.sql("select 1 from tasks where user_id = $1", [id])).rowCount,
     "mail/links": async (email) => this.mailbox.links(email),
     "web/output": async () => this.web.output(),
   };
