@@ -1,12 +1,16 @@
 "use client";
-import { lazy, Suspense } from "react";
 import styles from "./header.module.css";
 import { Mark } from "./icons";
+import { useLate } from "./late";
 
-// The menu's machinery wakes up by itself, after the field that people came for.
-const UserMenu = lazy(async () => ({ default: (await import("./user-menu")).UserMenu }));
+const loadMenu = async () => (await import("./user-menu")).UserMenu;
+/** What cannot be loaded ahead is asked for again, and said, when somebody opens it. */
+const preload = () => void loadMenu().catch(() => {});
+
+export const initialOf = (name: string): string => [...name.trim()][0]?.toUpperCase() ?? "?";
 
 export function Header({ name, email }: { name: string; email: string }) {
+  const [UserMenu, open] = useLate(loadMenu);
   return (
     <header className={styles.header}>
       <div className={styles.inner}>
@@ -14,9 +18,22 @@ export function Header({ name, email }: { name: string; email: string }) {
           <Mark size={26} />
           Taskward
         </a>
-        <Suspense>
+        {UserMenu ? (
           <UserMenu name={name} email={email} />
-        </Suspense>
+        ) : (
+          <button
+            type="button"
+            className={styles.who}
+            aria-label={`Menu of ${name}`}
+            aria-haspopup="menu"
+            aria-expanded={false}
+            onPointerEnter={preload}
+            onFocus={preload}
+            onClick={open}
+          >
+            {initialOf(name)}
+          </button>
+        )}
       </div>
     </header>
   );

@@ -31,12 +31,16 @@ function Notices() {
       swipeDirection={["down", "left", "right"]}
     >
       <Toast.Title className={styles.text} dir="auto" render={<p />} />
-      {/* On its way out it can no longer undo anything. */}
-      {toast.transitionStatus !== "ending" && <Toast.Action className={styles.action} />}
-      {/* Base UI hides it from assistive technology until the notice is hovered; it is there for everybody. */}
-      <Toast.Close className={styles.close} aria-label="Dismiss" aria-hidden={false}>
-        <Cross />
-      </Toast.Close>
+      {/* On its way out it can no longer undo anything, and is dismissed already. */}
+      {toast.transitionStatus !== "ending" && (
+        <>
+          <Toast.Action className={styles.action} />
+          {/* Base UI hides it from assistive technology until the notice is hovered; it is there for everybody. */}
+          <Toast.Close className={styles.close} aria-label="Dismiss" aria-hidden={false}>
+            <Cross />
+          </Toast.Close>
+        </>
+      )}
     </Toast.Root>
   ));
 }

@@ -1,8 +1,9 @@
 "use client";
 import { Menu } from "@base-ui/react/menu";
-import { useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import { setTheme, useTheme } from "@/lib/preferences";
 import type { Theme } from "@/lib/theme";
+import { initialOf } from "./header";
 import styles from "./header.module.css";
 import { ShortcutsDialog } from "./shortcuts-dialog";
 import { SignOutDialog, useSignOut } from "./sign-out";
@@ -13,16 +14,20 @@ const THEMES: readonly [Theme, string][] = [
   ["dark", "Dark"],
 ];
 
+/** Open from the beginning: it was loaded because somebody asked for it. */
 export function UserMenu({ name, email }: { name: string; email: string }) {
   const theme = useTheme();
   const signOut = useSignOut();
   const [help, setHelp] = useState(false);
   const [home, setHome] = useState<HTMLDivElement | null>(null);
+  const trigger = useRef<HTMLButtonElement>(null);
+  // It takes the place of the button that had the focus.
+  useLayoutEffect(() => trigger.current?.focus(), []);
   return (
     <div ref={setHome}>
-      <Menu.Root>
-        <Menu.Trigger className={styles.who} aria-label={`Menu of ${name}`}>
-          {[...name.trim()][0]?.toUpperCase() ?? "?"}
+      <Menu.Root defaultOpen>
+        <Menu.Trigger ref={trigger} className={styles.who} aria-label={`Menu of ${name}`}>
+          {initialOf(name)}
         </Menu.Trigger>
         {/* Inside the header, so that it belongs to a landmark like everything else. */}
         <Menu.Portal container={home}>

@@ -147,18 +147,30 @@ test("a new token that is refused all the same: says so in plain words, loses no
   await expect(page.getByRole("checkbox", { name: "Safe" })).toBeChecked();
 });
 
-test("the service sends a page of HTML: the list says so and comes back by itself", async ({ page }) => {
-  await signUp(page);
-  await add(page, "Still here");
-  await page.route(API, (route) =>
-    route.fulfill({ status: 502, contentType: "text/html", body: "<h1>Bad gateway</h1>" }),
-  );
-  await page.reload();
-  await expect(page.getByRole("heading", { name: "Taskward is busy right now." })).toBeVisible();
-  await expect(page.getByText("Bad gateway")).toHaveCount(0);
-  await page.unroute(API);
-  await expect(row(page, "Still here")).toBeVisible();
-});
+for (const [what, answer, headline] of [
+  ["does not answer", undefined, "Taskward can't be reached."],
+  [
+    "sends a page of HTML",
+    { status: 502, contentType: "text/html", body: "<h1>Bad gateway</h1>" },
+    "Taskward is busy",
+  ],
+] as const) {
+  test(`the service ${what}: the rows of the page stay, the page says what is wrong and comes back by itself`, async ({
+    page,
+  }) => {
+    await signUp(page);
+    await add(page, "Still here");
+    const either = /\/api\/[^/]+\/(tasks|events)/;
+    await page.route(either, (route) => (answer ? route.fulfill(answer) : route.abort("connectionrefused")));
+    await page.reload();
+    await expect(page.getByTestId("connection")).toContainText(headline);
+    await expect(row(page, "Still here")).toBeVisible();
+    await expect(page.getByText("Bad gateway")).toHaveCount(0);
+    await page.unroute(either);
+    await settled(page);
+    await expect(row(page, "Still here")).toBeVisible();
+  });
+}
 
 test("the page may speak to itself and the service, and to nobody else", async ({ page }) => {
   const foreign: string[] = [];

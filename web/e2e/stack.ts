@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { OAuth2Server } from "oauth2-mock-server";
 import pg from "pg";
 import { Mailbox } from "./mailbox";
+import { PEER_HEADER } from "./peer";
 import { Program } from "./process";
 
 const WEB = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -77,6 +78,8 @@ export class Stack {
       JWKS_URL: `${webUrl}/api/auth/jwks`,
       CORS_ORIGINS: webUrl,
       REVOCATIONS: "database",
+      // Playwright puts it on every request, so the browser asks the service whether it may.
+      CORS_HEADERS: PEER_HEADER,
       PORT: String(apiPort),
       HOST: "127.0.0.1",
     };
@@ -110,6 +113,7 @@ export class Stack {
         PORT: String(webPort),
         HOSTNAME: "127.0.0.1",
         BETTER_AUTH_URL: webUrl,
+        WEB_TRUSTED_PROXIES: "127.0.0.1",
         BETTER_AUTH_SECRET: "only-for-tests-only-for-tests-only-for-tests",
         TASKWARD_API_URL: apiUrl,
         SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,

@@ -1,6 +1,7 @@
 /** What the tests share: people, their pages, and control over the stack. */
 import { randomBytes } from "node:crypto";
 import { test as base, expect, type Locator, type Page } from "@playwright/test";
+import { PEER_HEADER } from "./peer";
 
 export const webUrl = () => process.env.WEB_URL ?? "";
 export const apiUrl = () => process.env.API_URL ?? "";
@@ -116,13 +117,18 @@ export async function change(page: Page, title: string, patch: Partial<Stored>):
   expect(response.ok()).toBe(true);
 }
 
-interface Watched {
+interface Fixtures {
+  /** The IP address this test's requests come from, so that no test uses up another's attempts. */
+  peer: string;
   /** Errors the page's script threw or the browser's policy blocked. */
   complaints: string[];
 }
 
 /** A test whose page must not throw and must not trip over its own Content-Security-Policy. */
-export const test = base.extend<Watched>({
+export const test = base.extend<Fixtures>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads from it which fixtures this one needs
+  peer: async ({}, use) => use(`10.${[...randomBytes(3)].join(".")}`),
+  extraHTTPHeaders: async ({ peer }, use) => use(process.env.CONTROL_URL ? { [PEER_HEADER]: peer } : {}),
   complaints: [
     async ({ page }, use) => {
       const complaints: string[] = [];

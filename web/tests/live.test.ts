@@ -75,14 +75,20 @@ describe("hearing of changes made elsewhere", () => {
     await vi.waitFor(() => expect(onChange).toHaveBeenCalledTimes(1));
     const ended = Date.now();
     asked[0]?.response.end();
-    await vi.waitFor(() => expect(onChange).toHaveBeenCalledTimes(2), { timeout: 4_000 });
+    await vi.waitFor(() => expect(onChange).toHaveBeenCalledTimes(3), { timeout: 4_000 });
     expect((asked[1]?.at ?? 0) - ended).toBeLessThan(1_100);
     expect((asked[2]?.at ?? 0) - (asked[1]?.at ?? 0)).toBeLessThan(2_700);
   });
 
+  it("asks for the lists once when the stream cannot be had, so that the page can say so", async () => {
+    const { asked, onChange } = await listening([(response) => response.destroy()]);
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThanOrEqual(3), { timeout: 6_000 });
+    expect(onChange).toHaveBeenCalledTimes(1);
+  });
+
   it("waits as long as a busy service says, and no two pages come back at the same moment", async () => {
     const { asked, onChange } = await listening([refusal(503, { "Retry-After": "1" }), stream]);
-    await vi.waitFor(() => expect(onChange).toHaveBeenCalled(), { timeout: 4_000 });
+    await vi.waitFor(() => expect(onChange).toHaveBeenCalledTimes(2), { timeout: 4_000 });
     const waited = (asked[1]?.at ?? 0) - (asked[0]?.at ?? 0);
     expect(waited).toBeGreaterThanOrEqual(1_000);
     expect(waited).toBeLessThan(2_200);

@@ -31,6 +31,7 @@ export class Live {
   private listener = this.name;
   private heardAt = Number.NEGATIVE_INFINITY;
   private toldAt = Number.NEGATIVE_INFINITY;
+  private failing = false;
   private readonly random: () => number;
 
   constructor(private readonly options: LiveOptions) {
@@ -113,6 +114,9 @@ export class Live {
         const problem = asProblem(error);
         if (problem.kind === "signed-out" || problem.kind === "refused")
           return this.options.onSignedOut(problem.kind);
+        // Once: asking for the lists shows whether they can be had, and the page says so when they cannot.
+        if (problem.passing && !this.failing) this.options.onChange();
+        this.failing = true;
         delay = this.delayAfter(problem);
       }
       await pause(delay, signal);
@@ -157,6 +161,7 @@ export class Live {
   private heard(changed: boolean): void {
     const now = Date.now();
     this.heardAt = now;
+    this.failing = false;
     this.listener = this.name;
     if (changed) this.options.onChange();
     if (!changed && now - this.toldAt < TELL_MS) return;
