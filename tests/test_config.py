@@ -614,6 +614,9 @@ def test_a_list_in_brackets_is_told_how_lists_are_written(load: Load, name: str)
         "https://api.example/é",
         "https://[::1",
         "https://api.example/a b",
+        "https://api.example/{x}",
+        "https://api.example/%7Bx:y%7D",
+        "https://api.example/%0a",
     ],
 )
 def test_a_public_url_is_one_to_which_paths_can_be_added(load: Load, url: str) -> None:

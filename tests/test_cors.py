@@ -167,3 +167,67 @@ async def test_without_keys_or_database_a_page_of_ours_can_tell_that_from_a_refu
                 assert (answer.status_code, answer.json()["code"]) == (503, code)
                 assert answer.headers["access-control-allow-origin"] == OURS[0]
                 assert answer.headers["retry-after"]
+
+
+# --- Other origins and other headers ---------------------------------------------------------------------------------
+
+APPS = [
+    *(
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "app://obsidian.md",
+        "https://tauri.localhost",
+    ),
+    *("chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://6f3c1a52-0000-4000-8000-000000000000"),
+    *("vscode-webview://1abc", "http://[::1]:5173", "https://xn--bcher-kva.example"),
+]
+TRACING = ["traceparent", "tracestate", "baggage", "sentry-trace"]
+
+
+async def with_settings(issuer: Issuer, database_url: str, ask: Ask, **settings: str) -> Any:
+    async with (
+        httpx.AsyncClient(transport=issuer.transport()) as http,
+        LifespanManager(create_app(settings_for(issuer, database_url, **settings), http=http)) as manager,
+        httpx.AsyncClient(**connection(manager.app)) as client,
+    ):
+        return await ask(client)
+
+
+@pytest.mark.parametrize("origin", APPS)
+async def test_an_app_whose_scheme_is_no_webs_is_let_in_by_its_exact_origin(
+    issuer: Issuer, database_url: str, origin: str
+) -> None:
+    async def ask(api: httpx.AsyncClient) -> None:
+        asked = await preflight(api, origin, "PATCH", "authorization", "content-type")
+        assert asked.status_code == 200
+        assert asked.headers["access-control-allow-origin"] == origin
+        own = {"origin": origin, "authorization": f"Bearer {issuer.token()}"}
+        made = await api.post("/api/me/tasks", json={"title": "a"}, headers=own)
+        assert (made.status_code, made.headers["access-control-allow-origin"]) == (201, origin)
+        scheme, _, host = origin.partition("://")
+        for other in (f"{origin}x", f"{scheme}x://{host}", f"{scheme}://x{host}", f"{origin}/", "null", host):
+            assert (await preflight(api, other, "PATCH")).status_code == 400, other
+            answer = await api.get("/healthz", headers={"origin": other})
+            assert "access-control-allow-origin" not in answer.headers, other
+
+    await with_settings(issuer, database_url, ask, cors_origins=origin)
+
+
+@pytest.mark.parametrize("spelt", [str.lower, str.title, str.upper])
+@pytest.mark.parametrize("names", [[name] for name in TRACING] + [TRACING])
+async def test_a_page_that_is_traced_may_ask(api: httpx.AsyncClient, names: list[str], spelt: Any) -> None:
+    answer = await preflight(api, OURS[0], "GET", "authorization", *(spelt(name) for name in names))
+    assert answer.status_code == 200
+    allowed = {name.strip().lower() for name in answer.headers["access-control-allow-headers"].split(",")}
+    assert set(names) <= allowed
+
+
+async def test_further_headers_are_allowed_by_name_and_no_others_with_them(issuer: Issuer, database_url: str) -> None:
+    async def ask(api: httpx.AsyncClient) -> None:
+        for names in (["x-tenant"], ["X-Tenant", "x-b3-traceid"], ["x-tenant", "authorization", "traceparent"]):
+            assert (await preflight(api, OURS[0], "POST", *names)).status_code == 200, names
+        for names in (["x-tenant2"], ["x-tenan"], ["x-tenant", "x-other"], ["*"]):
+            assert (await preflight(api, OURS[0], "POST", *names)).status_code == 400, names
+
+    await with_settings(issuer, database_url, ask, cors_origins=OURS[0], cors_headers="X-Tenant, X-B3-TraceId")

@@ -1,5 +1,7 @@
 """Who issues tokens for this service: protected resource metadata (RFC 9728)."""
 
+from urllib.parse import unquote, urlsplit
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -22,4 +24,7 @@ def routes(issuers: tuple[str, ...], public_url: str | None = None) -> list[Rout
             }
         )
 
-    return [Route(PATH, protected_resource)]
+    found = [Route(PATH, protected_resource)]
+    if public_url and (path := unquote(urlsplit(public_url).path)):
+        found.append(Route(f"{PATH}{path}", protected_resource))  # where clients look for it (RFC 9728 §3.1)
+    return found

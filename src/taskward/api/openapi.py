@@ -83,7 +83,8 @@ def document(resources: Iterable[Resource], public_url: str | None = None) -> di
     return {
         "openapi": "3.1.0",
         "info": {"title": "Taskward", "version": __version__, "description": _INTRODUCTION},
-        "servers": [{"url": public_url or "/"}],
+        # Relative, it is relative to this document's own URL: right behind a proxy that strips a prefix, too.
+        "servers": [{"url": public_url or "."}],
         "security": [{"bearer": []}],
         "tags": [
             *({"name": resource.tag, "description": resource.description} for resource in resources),
