@@ -32,6 +32,8 @@ export default defineConfig({
     channel: undefined,
     launchOptions: chromium,
     trace: "retain-on-failure",
+    // A page's requests would pass through it, where no test can hold or change them; offline.spec.ts has it at work.
+    serviceWorkers: "block",
   },
   projects: [
     { name: "together", testIgnore: ALONE },

@@ -15,4 +15,6 @@ export function proxy(request: NextRequest): NextResponse {
   return response;
 }
 
-export const config = { matcher: ["/((?!api/|_next/static|_next/image|healthz|icon.svg).*)"] };
+export const config = {
+  matcher: ["/((?!api/|_next/static|_next/image|healthz|icon|apple-icon|manifest.webmanifest).*)"],
+};

@@ -7,6 +7,7 @@ import { mintToken } from "@/lib/auth-client";
 import { growFields } from "@/lib/growing";
 import { stepOut, useCompany } from "@/lib/session-client";
 import { Desk } from "@/lib/tasks/desk";
+import { type Known, rememberFrom } from "@/lib/tasks/memory";
 import type { OutboxState } from "@/lib/tasks/outbox";
 import type { WorkState } from "@/lib/tasks/work";
 import { notify } from "./toasts";
@@ -66,13 +67,14 @@ function makeDesk(owner: string, apiUrl: string): { desk: Desk; client: QueryCli
 }
 
 interface DeskProviderProps {
-  owner: string;
+  person: Known;
   apiUrl: string;
   children: ReactNode;
 }
 
-export function DeskProvider({ owner, apiUrl, children }: DeskProviderProps) {
-  const [{ desk, client }] = useState(() => makeDesk(owner, apiUrl));
+export function DeskProvider({ person, apiUrl, children }: DeskProviderProps) {
+  const [{ desk, client }] = useState(() => makeDesk(person.id, apiUrl));
+  const { id, name, email } = person;
   useCompany(desk);
   useEffect(() => {
     const over = new AbortController();
@@ -83,6 +85,11 @@ export function DeskProvider({ owner, apiUrl, children }: DeskProviderProps) {
       stop();
     };
   }, [desk]);
+  useEffect(() => {
+    const over = new AbortController();
+    rememberFrom(client, { id, name, email }, over.signal);
+    return () => over.abort();
+  }, [client, id, name, email]);
   return (
     <QueryClientProvider client={client}>
       <DeskContext value={desk}>{children}</DeskContext>

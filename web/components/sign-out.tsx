@@ -29,7 +29,7 @@ export function useSignOut(): SignOut {
     try {
       const { refusal } = await asked((fetchOptions) => authClient.signOut({ fetchOptions }));
       if (refusal) throw new Error(refusal.code);
-      desk.forget();
+      await desk.forget();
       leave();
     } catch (error) {
       const text = `${asProblem(error).message} You're still signed in.`;

@@ -3,6 +3,7 @@
 import { useEffect } from "react";
 import { listen, tell } from "./channel";
 import { signInPath } from "./next-path";
+import { forgetMemory } from "./tasks/memory";
 
 /** After signing in, or up. */
 export function arrive(next: string): void {
@@ -10,8 +11,9 @@ export function arrive(next: string): void {
   window.location.replace(next);
 }
 
-/** A page that waits for a sign-in goes on when another tab has done it. */
+/** A page that waits for a sign-in goes on when another tab has done it. Nobody is signed in: no tasks are remembered. */
 export function useArrival(next: string): void {
+  useEffect(() => void forgetMemory(), []);
   useEffect(() => listen((message) => message.kind === "signed-in" && window.location.replace(next)), [next]);
 }
 

@@ -1,10 +1,22 @@
 /** Completes Next's standalone folder with what it leaves out: static files, public files and our own server. */
-import { cpSync, existsSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const standalone = join(".next", "standalone");
-for (const from of [join(".next", "static"), "public", "server"]) {
+const built = join(".next", "static");
+for (const from of [built, "public", "server"]) {
   const to = join(standalone, from);
   rmSync(to, { recursive: true, force: true });
   if (existsSync(from)) cpSync(from, to, { recursive: true });
 }
+
+// Browsers that know service workers need no polyfills.
+const { polyfillFiles } = JSON.parse(readFileSync(join(".next", "build-manifest.json"), "utf8"));
+const files = readdirSync(join(built, "chunks"), { recursive: true, encoding: "utf8" })
+  .filter((name) => /\.(js|css)$/.test(name))
+  .map((name) => `static/chunks/${name}`)
+  .filter((path) => !polyfillFiles.includes(path))
+  .map((path) => `/_next/${path}`);
+const worker = join(standalone, "public", "sw.js");
+const build = JSON.stringify({ version: String(Date.now()), files });
+writeFileSync(worker, `const BUILD = ${build};\n${readFileSync(worker, "utf8")}`);

@@ -38,7 +38,7 @@ export function DeleteAccount({ email, hasPassword }: { email: string; hasPasswo
       asked((fetchOptions) => authClient.deleteUser({ ...body, fetchOptions })),
     );
     if (!done) return;
-    desk.forget();
+    await desk.forget();
     leave();
   }
 

@@ -11,6 +11,7 @@ export function contentSecurityPolicy(nonce: string, apiUrl: string, dev: boolea
     "font-src 'self'",
     `connect-src 'self' ${apiUrl}${dev ? " ws:" : ""}`,
     "manifest-src 'self'",
+    "worker-src 'self'",
     "form-action 'self'",
     "frame-ancestors 'none'",
     "base-uri 'none'",

@@ -13,6 +13,7 @@ import { forgetOwned } from "../storage";
 import { type Change, TaskCache } from "./cache";
 import { type Words, wordsOf } from "./fields";
 import { Live } from "./live";
+import { forgetMemory } from "./memory";
 import { type Base, baseOf, type Failure, type Op } from "./ops";
 import { Outbox } from "./outbox";
 import { Replay, Versions } from "./replay";
@@ -94,7 +95,7 @@ export class Desk {
     return true;
   };
 
-  readonly onSignedOut = (): void => this.forget();
+  readonly onSignedOut = (): void => void this.forget();
 
   readonly rowKey = (id: string): string => this.aliases.get(id) ?? id;
 
@@ -179,11 +180,12 @@ export class Desk {
   }
 
   /** The person is signing out: nothing of theirs stays in this browser. */
-  forget(): void {
+  async forget(): Promise<void> {
     this.outbox.clear();
     this.work.clear();
     this.cache.forget();
     forgetOwned(this.owner);
+    await forgetMemory();
   }
 
   /** True when closing this window would lose something that was typed or done here. */
