@@ -23,7 +23,15 @@ SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('idempotency_k
 """
 
 
+#: A migration may wait for another one, and may take longer than a request: limits set for requests do not hold here.
+_NO_LIMITS = """
+SELECT set_config(name, '0', true) FROM pg_settings
+ WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')
+"""
+
+
 def migrate(connection: Connection) -> None:
+    connection.execute(text(_NO_LIMITS))
     encoding = connection.execute(text("SELECT current_setting('server_encoding')")).scalar_one()
     if encoding != "UTF8":
         raise Unfit(

@@ -14,8 +14,11 @@ import pytest_asyncio
 from asgi_lifespan import LifespanManager
 
 from taskward.app import create_app
+from taskward.database.engine import Database
 from taskward.database.migrate import Unfit, upgrade
+from taskward.database.schema import REVISION
 from taskward.embedded import EmbeddedPostgres
+from taskward.operating.health import check_migrated
 from tests.conftest import Person, connection
 from tests.support.application import settings_for
 from tests.support.issuer import Issuer
@@ -45,7 +48,27 @@ SETTINGS = {
     "row_security": ["off"],
     "xmlbinary": ["hex"],
     "plan_cache_mode": ["force_custom_plan"],
-    "idle_in_transaction_session_timeout": ["60000"],
+    "idle_in_transaction_session_timeout": ["100"],
+    "idle_session_timeout": ["250"],
+    "lock_timeout": ["5000"],
+    "statement_timeout": ["2000"],
+    "transaction_timeout": ["2000"],
+    "check_function_bodies": ["off"],
+    "constraint_exclusion": ["off"],
+    "default_statistics_target": ["1"],
+    "from_collapse_limit": ["1"],
+    "work_mem": ["64"],
+    "temp_buffers": ["100"],
+    "max_parallel_workers_per_gather": ["4"],
+    "debug_parallel_query": ["on"],
+    "enable_material": ["off"],
+    "lc_time": ["C"],
+    "lc_numeric": ["C"],
+    "default_text_search_config": ["pg_catalog.german"],
+    "xmloption": ["document"],
+    "synchronous_commit": ["off"],
+    "tcp_keepalives_idle": ["1"],
+    "application_name": ["somebody else"],
 }
 CASES = [(name, value) for name, values in SETTINGS.items() for value in values]
 
@@ -77,8 +100,13 @@ async def ada(issuer: Issuer, database_url: str, request: pytest.FixtureRequest)
         yield person
 
 
-@pytest.mark.parametrize("ada", CASES, indirect=True, ids=lambda case: f"{case[0]}={case[1]}")
-async def test_no_session_setting_of_a_database_changes_an_answer(ada: Person) -> None:
+@pytest.mark.parametrize(
+    ("ada", "idle"),
+    [(case, case[0] == "idle_session_timeout") for case in CASES],
+    indirect=["ada"],
+    ids=[f"{name}={value}" for name, value in CASES],
+)
+async def test_no_session_setting_of_a_database_changes_an_answer(ada: Person, idle: bool) -> None:
     text = "50% of_it \\ 'quoted' \"twice\" ! É 文 👍"
     made = await ada.post("/api/me/tasks", json={"title": text, "description": text}, headers={"idempotency-key": "k"})
     assert made.status_code == 201
@@ -92,6 +120,7 @@ async def test_no_session_setting_of_a_database_changes_an_answer(ada: Person) -
         assert (await ada.get("/api/me/tasks", params={"q": part})).json()["items"] == [task], part
     for part in ("50_", "o%it", "\\\\", "!!"):
         assert (await ada.get("/api/me/tasks", params={"q": part})).json()["items"] == [], part
+    await asyncio.sleep(0.3 if idle else 0)  # longer than a server may let a session be idle
     path = f"/api/me/tasks/{task['id']}"
     assert (await ada.get(path, headers={"if-none-match": made.headers["etag"]})).status_code == 304
     changed = await ada.patch(path, json={"completed": True}, headers={"if-match": made.headers["etag"]})
@@ -108,6 +137,35 @@ async def test_no_session_setting_of_a_database_changes_an_answer(ada: Person) -
         assert cleared.status_code == 200
     assert (await ada.get("/api/me/tasks")).json()["items"] == []
     assert (await ada.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}={case[1]}")
+async def test_no_session_setting_of_a_database_stops_a_migration(
+    empty_database_url: str, case: tuple[str, str]
+) -> None:
+    name, value = case
+    shown = value if name == "search_path" else "'" + value + "'"
+    await execute(empty_database_url, f'ALTER DATABASE "{name_of(empty_database_url)}" SET {name} = {shown}')
+    await asyncio.to_thread(upgrade, empty_database_url)
+    db = Database(empty_database_url, timeout=10)
+    await db.open()
+    await check_migrated(db, REVISION)
+    await db.close()
+
+
+@pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"])
+async def test_a_migration_waits_for_another_however_little_time_requests_have(
+    empty_database_url: str, limit: str
+) -> None:
+    await execute(empty_database_url, f"ALTER DATABASE \"{name_of(empty_database_url)}\" SET {limit} = '500ms'")
+    other = await asyncpg.connect(empty_database_url)
+    await other.execute("SET idle_in_transaction_session_timeout = 0; BEGIN; SELECT pg_advisory_xact_lock(7261539402)")
+    migrating = asyncio.create_task(asyncio.to_thread(upgrade, empty_database_url))
+    await asyncio.sleep(1.5)
+    assert not migrating.done()
+    await other.close()
+    await migrating
+    await execute(empty_database_url, "SELECT FROM tasks")
 
 
 # --- The version table -----------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from taskward.database.engine import Database
 from taskward.database.statement import ServerQuestion
 from taskward.problems import DatabaseUnavailable
+from tests.support.postgres import Databases
 
 Make = Callable[..., Awaitable[Database]]
 
@@ -280,3 +281,18 @@ async def test_a_request_cancelled_while_its_connection_opens_leaves_none_open(m
 
 async def pid_row(database: Database) -> Any:
     return (await fetch(database, "SELECT pg_backend_pid() AS pid, pg_sleep(0.02)"))[0]
+
+
+async def test_a_limit_that_a_database_sets_for_idle_sessions_ends_none_of_ours(
+    databases: Databases, database_url: str
+) -> None:
+    """The server would end one just as a request takes it; DATABASE_IDLE says when ours are too old."""
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    for limit in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+        await databases.connection.execute(f"ALTER DATABASE \"{name}\" SET {limit} = '200ms'")
+    database = Database(database_url, pool_size=1)
+    await database.open()
+    first = await pid(database)
+    await asyncio.sleep(0.5)
+    assert await pid(database) == first
+    await database.close()

@@ -48,6 +48,9 @@ class Connector:
         settings = {"statement_timeout": milliseconds, "application_name": "taskward"}
         # A database may have another default, under which concurrent changes of a task fail instead of waiting.
         settings["default_transaction_isolation"] = "read committed"
+        # A server that ends idle sessions might end one just as a request takes it. DATABASE_IDLE is for that. Nor is
+        # it idle in a transaction between a statement's preparation and its execution, when this process is busy.
+        settings["idle_session_timeout"] = settings["idle_in_transaction_session_timeout"] = "0"
         if not self._citus:
             # Each statement has one right plan, the same for every person. Left to choose, PostgreSQL plans some of
             # them anew at each request, and for a person who owns much of the table prefers to read all of it.
