@@ -281,11 +281,11 @@ print("forked")
 
 
 def test_two_authorization_headers_joined_by_a_wsgi_server_are_two() -> None:
-    assert len(wsgi_headers("Bearer a,Bearer b")) == 2
-    assert wsgi_headers(None) == []
+    assert len(wsgi_headers({"HTTP_AUTHORIZATION": "Bearer a,Bearer b"})) == 2
+    assert wsgi_headers({}) == []
     auth = Tokenward.better_auth(APP)
     with pytest.raises(AuthError) as refusal:
-        asyncio.run(auth.authenticate(wsgi_headers("Bearer a, Bearer b"), None))
+        asyncio.run(auth.authenticate(wsgi_headers({"HTTP_AUTHORIZATION": "Bearer a, Bearer b"}), None))
     assert refusal.value.status == 400
 
 

@@ -95,7 +95,7 @@ async def _send_metadata(authenticator: Authenticator, send: Send) -> None:
 async def authenticate(authenticator: Authenticator, scope: Scope) -> Identity:
     """The caller of this request or WebSocket. Raises one of the AuthError tree."""
     client = scope.get("client")
-    return await authenticator.authenticate(scope["headers"], client[0] if client else None)
+    return await authenticator.authenticate(scope["headers"], client[0] if client else None, scope)
 
 
 @contextlib.asynccontextmanager

@@ -1,16 +1,19 @@
 """From an Authorization header to an Identity: where cache, verifier, keys and throttle meet."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tokenward.cache import TokenCache
 from tokenward.clock import Clock
+from tokenward.credentials import bearer_token
 from tokenward.errors import (
     AuthError,
     InvalidToken,
     KeysUnavailable,
     MalformedRequest,
     MissingToken,
+    ProofsUnavailable,
     Reason,
     RevocationsUnavailable,
     TooManyFailures,
@@ -23,12 +26,16 @@ from tokenward.source import KeySource
 from tokenward.throttle import FailureThrottle
 from tokenward.verifier import TokenVerifier
 
+if TYPE_CHECKING:
+    from tokenward.dpop.guard import Dpop, Presented
+
 
 class Authenticator:
     """Says who is calling. One for a process; start the key source with ``start`` and end it with ``close``.
 
     ``others`` are further issuers, each with its own keys and its own verifier. The ``iss`` of a token chooses among
-    them, and the keys of the chosen one must have signed it.
+    them, and the keys of the chosen one must have signed it. With ``dpop`` tokens that are bound to a key are accepted
+    with their proofs; without it they are refused.
     """
 
     #: Where protected resource metadata can be read, for challenges (RFC 9728 §5.1), or None.
@@ -49,9 +56,16 @@ class Authenticator:
         clock: Clock | None = None,
         revocations: Revocations | None = None,
         others: Sequence[tuple[KeySource, TokenVerifier]] = (),
+        dpop: "Dpop | None" = None,
     ) -> None:
-        self.default = (source, verifier)
-        self._issuers = {issuer: trust for trust in (self.default, *others) for issuer in trust[1].issuers}
+        # Bound tokens pass a verifier only where somebody asks for their proofs: here, never because it was set there.
+        trusted = [
+            (keys, dataclasses.replace(checks, bound=dpop is not None))
+            for keys, checks in ((source, verifier), *others)
+        ]
+        self.default = trusted[0]
+        self._issuers = {issuer: trust for trust in trusted for issuer in trust[1].issuers}
+        self.dpop = dpop
         self.sources = [source, *(each for each, _ in others)]
         self._cache = TokenCache() if cache is None else cache  # an empty one is false
         self._events = events or AuthEvents()
@@ -72,40 +86,58 @@ class Authenticator:
             await source.close()
         if self._revocations is not None:
             await self._revocations.close()
+        if self.dpop is not None:
+            await self.dpop.replays.close()
 
-    async def authenticate(self, headers: Iterable[tuple[bytes, bytes]], address: str | None) -> Identity:
+    async def authenticate(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        address: str | None,
+        request: Mapping[str, Any] | None = None,
+    ) -> Identity:
         """The caller of a request, by its raw ASGI headers and the client's address.
 
+        ``request`` is what a proof is made for, the ASGI scope or the WSGI environ; nobody else looks at it.
         Raises one of the AuthError tree. Whatever happens inside, a token that is not proven good is not accepted.
         """
+        presented = None
         try:
-            token = bearer_token(headers)
+            if self.dpop is None:
+                token = bearer_token(headers)
+            else:
+                presented = self.dpop.read(headers)
+                token = presented.token
             identity = self._cache.get(token, self._clock.wall())
             cached = identity is not None
             if identity is None:
                 identity = await self._verify(token)
             if self._revocations is not None:
                 self._check_revoked(identity, self._revocations)
+            if self.dpop is not None and presented is not None:
+                await self.dpop.check(presented, identity, request, self._clock.wall())
         except InvalidToken as refusal:
             # A genuine token that merely expired is no attack: several tabs waking up at once must not be throttled.
             retry_after = None if refusal.genuine else await self._throttle.count(address)
             tell(self._events.refused, refusal, address=address, throttled=retry_after is not None)
             if retry_after is not None:
                 raise TooManyFailures(retry_after) from refusal
-            refusal.resource_metadata = self.metadata_url
+            self.challenge(refusal, presented)
             raise
         except MissingToken as refusal:
             tell(self._events.missing)
-            refusal.resource_metadata = self.metadata_url
+            self.challenge(refusal)
             raise
         except MalformedRequest as refusal:
-            refusal.resource_metadata = self.metadata_url
+            self.challenge(refusal)
             raise
         except KeysUnavailable as failure:
             tell(self._events.unavailable, reason=str(failure))
             raise
         except RevocationsUnavailable as failure:
             tell(self._events.out_of_step, failure.lag)
+            raise
+        except ProofsUnavailable as failure:
+            tell(self._events.unproved, reason=str(failure))
             raise
         tell(self._events.accepted, cached=cached)
         return identity
@@ -138,14 +170,30 @@ class Authenticator:
         self._cache.put(token, identity, key, source)
         return identity
 
-    def at_once(self, headers: Iterable[tuple[bytes, bytes]]) -> Identity | None:
+    def challenge(self, refusal: AuthError, presented: "Presented | None" = None) -> None:
+        """Let the answer to this refusal say what is accepted here."""
+        refusal.resource_metadata = self.metadata_url
+        if self.dpop is not None:
+            refusal.algs = " ".join(self.dpop.algorithms)
+            refusal.bearer = not self.dpop.required
+            if presented is not None and presented.bound:
+                refusal.scheme = "DPoP"
+
+    def at_once(
+        self, headers: Iterable[tuple[bytes, bytes]], request: Mapping[str, Any] | None = None
+    ) -> Identity | None:
         """The caller, if a key that is at hand proves it; None for everything else, refusals included.
 
         For threads without an event loop: what is None goes through ``authenticate``, which counts and tells it.
         """
         now = self._clock.wall()
+        presented = None
         try:
-            token = bearer_token(headers)
+            if self.dpop is None:
+                token = bearer_token(headers)
+            else:
+                presented = self.dpop.read(headers)
+                token = presented.token
             identity = self._cache.get(token, now)
             cached = identity is not None
             if identity is None:
@@ -159,9 +207,13 @@ class Authenticator:
                 self._cache.put(token, identity, key, source)
             if self._revocations is not None:
                 self._check_revoked(identity, self._revocations)
+            if presented is not None and self.dpop is not None:
+                held = self.dpop.holds_at_once(presented, identity, request, now)
+                identity = identity if held else None
         except AuthError:
             return None
-        tell(self._events.accepted, cached=cached)
+        if identity is not None:
+            tell(self._events.accepted, cached=cached)
         return identity
 
     def metadata(self) -> dict[str, Any]:
@@ -171,6 +223,8 @@ class Authenticator:
     def forget(self) -> None:
         """Drop what was verified, for a forked child; keys stay."""
         self._cache.clear()
+        if self.dpop is not None:
+            self.dpop.forked()
 
     def trust(self, jws: Jws) -> tuple[KeySource, TokenVerifier]:
         """The keys and the checks for the issuer that this token names; a stranger's token fails those of the first."""
@@ -190,26 +244,3 @@ class Authenticator:
         return (
             key is not None and jws.header["alg"] in key.algorithms and key.verifies(jws.signing_input, jws.signature)
         )
-
-
-def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The one bearer token of a request (RFC 6750 §2.1, RFC 9110 §11.6.2). Header names are lower case, as in ASGI.
-
-    Raises MissingToken, MalformedRequest for two Authorization headers, InvalidToken for bytes that no token has.
-    """
-    found: bytes | None = None
-    for name, value in headers:
-        if name == b"authorization":
-            if found is not None:
-                raise MalformedRequest
-            found = value
-    if found is None:
-        raise MissingToken
-    scheme, _, token = found.strip().partition(b" ")
-    token = token.strip()
-    if scheme.lower() != b"bearer" or not token:
-        raise MissingToken
-    try:
-        return token.decode("ascii")
-    except UnicodeDecodeError:
-        raise InvalidToken(Reason.SHAPE, "not ASCII") from None

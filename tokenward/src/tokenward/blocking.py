@@ -8,7 +8,7 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 from tokenward.authenticator import Authenticator
@@ -38,18 +38,29 @@ class Blocking:
 
             os.register_at_fork(after_in_child=forked)
 
-    def authenticate(self, headers: Iterable[tuple[bytes, bytes]], address: str | None) -> Identity:
+    def authenticate(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        address: str | None,
+        request: Mapping[str, Any] | None = None,
+    ) -> Identity:
         """The caller; blocks while a key is fetched. Raises one of the AuthError tree."""
         headers = list(headers)
-        return self.authenticator.at_once(headers) or self._wait_for(self.authenticator.authenticate(headers, address))
+        identity = self.authenticator.at_once(headers, request)
+        return identity or self._wait_for(self.authenticator.authenticate(headers, address, request))
 
-    async def authenticate_async(self, headers: Iterable[tuple[bytes, bytes]], address: str | None) -> Identity:
+    async def authenticate_async(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        address: str | None,
+        request: Mapping[str, Any] | None = None,
+    ) -> Identity:
         """The same for a coroutine of any event loop, which is not blocked."""
         headers = list(headers)
-        identity = self.authenticator.at_once(headers)
+        identity = self.authenticator.at_once(headers, request)
         if identity is not None:
             return identity
-        work = self.authenticator.authenticate(headers, address)
+        work = self.authenticator.authenticate(headers, address, request)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._running_loop()))
 
     def start(self) -> None:
@@ -102,11 +113,14 @@ def blocking(authenticator: Authenticator) -> Blocking:
     return facade
 
 
-def wsgi_headers(authorization: str | None) -> list[tuple[bytes, bytes]]:
-    """The Authorization header as raw bytes. WSGI decodes header bytes as latin-1 (PEP 3333).
+def wsgi_headers(environ: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    """Authorization and DPoP as raw bytes. WSGI decodes header bytes as latin-1 (PEP 3333).
 
-    Servers join two fields of one name with a comma, which no token and no scheme holds, so two are refused as two.
+    Servers join two fields of one name with a comma, which no token, no scheme and no proof holds, so two are refused
+    as two.
     """
-    if authorization is None:
-        return []
-    return [(b"authorization", value.encode("latin-1", "replace")) for value in authorization.split(",")]
+    authorization, proof = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_DPOP")
+    found = [] if authorization is None else [(b"authorization", one) for one in authorization.split(",")]
+    if proof is not None:
+        found += [(b"dpop", one) for one in proof.split(",")]
+    return [(name, value.encode("latin-1", "replace")) for name, value in found]

@@ -7,11 +7,11 @@ settings.py::
     TOKENWARD = Tokenward.better_auth("https://app.example")
 
 ``request.identity`` is the caller, or None without a token; a token that is refused is answered by the middleware.
-``request.user`` becomes what ``TOKENWARD_USER`` makes of the identity: a Principal without a row by default.
+``request.user`` becomes what ``TOKENWARD_USER`` makes of the identity, by default a Principal without a row.
 """
 
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
@@ -84,10 +84,10 @@ def authenticator() -> Authenticator:
 @functools.cache
 def _built(parameters: tuple[tuple[str, Any], ...]) -> Authenticator:
     options = dict(parameters)
-    if not options:
-        return Tokenward.from_env()
     base_url = options.pop("better_auth", None)
-    return Tokenward.better_auth(base_url, **options) if base_url else Tokenward(**options)
+    if base_url is None:
+        return Tokenward(**options) if options else Tokenward.from_env()
+    return Tokenward.better_auth(base_url, **options)
 
 
 def identify(request: HttpRequest) -> Identity:
@@ -100,8 +100,9 @@ async def aidentify(request: HttpRequest) -> Identity:
     return await blocking(authenticator()).authenticate_async(*_credentials(request))
 
 
-def _credentials(request: HttpRequest) -> tuple[list[tuple[bytes, bytes]], str | None]:
-    return wsgi_headers(request.META.get("HTTP_AUTHORIZATION")), request.META.get("REMOTE_ADDR") or None
+def _credentials(request: HttpRequest) -> tuple[list[tuple[bytes, bytes]], str | None, Mapping[str, Any]]:
+    meta = request.META
+    return wsgi_headers(meta), meta.get("REMOTE_ADDR") or None, getattr(request, "scope", meta)  # a scope under ASGI
 
 
 def user_of(identity: Identity) -> Any:
@@ -207,7 +208,7 @@ def _refusal(request: HttpRequest, gate: Needs) -> HttpResponse | None:
             raise MissingToken
         gate.check(identity)
     except AuthError as refusal:
-        refusal.resource_metadata = authenticator().metadata_url
+        authenticator().challenge(refusal)
         return answer(refusal)
     return None
 
@@ -234,15 +235,14 @@ def check_settings(app_configs: Any = None, **options: Any) -> Sequence[CheckMes
     except (TypeError, ValueError) as error:
         problems = error.problems if isinstance(error, Misconfigured) else [str(error)]
         found += [Error(problem, obj="settings.TOKENWARD", id="tokenward.E001") for problem in problems]
-    order = list(settings.MIDDLEWARE)
+    order: list[str] = list(settings.MIDDLEWARE)
     session = "django.contrib.auth.middleware.AuthenticationMiddleware"
     if MIDDLEWARE not in order and "rest_framework" not in settings.INSTALLED_APPS:
         found.append(Warning(f"MIDDLEWARE does not hold {MIDDLEWARE}", id="tokenward.W001"))
     elif MIDDLEWARE in order and session in order and order.index(session) > order.index(MIDDLEWARE):
-        hint = f"put {MIDDLEWARE} after it"
-        found.append(Error(f"{session} replaces the user of a token", hint=hint, id="tokenward.E002"))
-    hook = getattr(settings, "TOKENWARD_USER", None)
-    if isinstance(hook, str):
+        text = f"{session} replaces the user of a token"
+        found.append(Error(text, hint=f"put {MIDDLEWARE} after it", id="tokenward.E002"))
+    if isinstance(hook := getattr(settings, "TOKENWARD_USER", None), str):
         try:
             import_string(hook)
         except ImportError as error:

@@ -54,7 +54,7 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """The challenge of a 401; without one REST framework would answer 403."""
         refusal = MissingToken()
-        refusal.resource_metadata = authenticator().metadata_url
+        authenticator().challenge(refusal)
         return refusal.headers["WWW-Authenticate"]
 
 

@@ -38,6 +38,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "AUTH_FAILURES": ("auth_failures", str),
     "RATE_LIMIT_STORAGE_URL": ("storage_url", str),
     "PUBLIC_URL": ("resource", str),
+    "DPOP": ("dpop", str.lower),
 }
 """The parameter that each variable sets, and how its text is read. An empty variable is not set."""
 

@@ -6,54 +6,24 @@
     ├── MissingToken        no credentials at all                       401, no error code (RFC 6750 §3.1)
     ├── MalformedRequest    credentials that cannot be read as one      400 invalid_request
     ├── InvalidToken        one token, refused; ``reason`` says why     401 invalid_token
+    │   └── InvalidProof    its DPoP proof is missing or does not hold  401 invalid_token
     ├── InsufficientScope   the token lacks a scope                     403 insufficient_scope
     ├── NotPermitted        the caller lacks a role or a permission     403 insufficient_scope
     ├── TooManyFailures     a refused token from a throttled address    429 with Retry-After
-    ├── KeysUnavailable     nothing can be said about the token now     503 with Retry-After
-    └── RevocationsUnavailable  it may have been revoked meanwhile      503 with Retry-After
+    └── Unavailable         nothing can be said about the token now     503 with Retry-After
+        ├── KeysUnavailable         its key cannot be had
+        ├── RevocationsUnavailable  it may have been revoked meanwhile
+        └── ProofsUnavailable       its proof may have been used already
 
-What a client is told is one of the fixed phrases below. ``detail`` is for the log and never leaves the service.
+What a client is told is one of the fixed phrases here and in ``reasons``. ``detail`` is for the log, and never leaves
+the service.
 """
 
 from collections.abc import Iterable
-from enum import StrEnum
 
-
-class Reason(StrEnum):
-    """Why a token was refused: the word in logs and metrics."""
-
-    SHAPE = "shape"
-    HEADER = "header"
-    ALGORITHM = "algorithm"
-    TYPE = "type"
-    KEY_ID = "key_id"
-    UNKNOWN_KEY = "unknown_key"
-    SIGNATURE = "signature"
-    ISSUER = "issuer"
-    AUDIENCE = "audience"
-    SUBJECT = "subject"
-    CLAIMS = "claims"
-    CONFIRMATION = "confirmation"
-    LIFETIME = "lifetime"
-    NOT_YET_VALID = "not_yet_valid"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-
-
-_MALFORMED = "The access token is malformed"
-_INVALID = "The access token is invalid"
-_ELSEWHERE = "The access token was not issued for this service"
-
-#: The ``error_description`` of RFC 6750 §3: fixed phrases, so that nothing of a token is ever echoed.
-PHRASES: dict[Reason, str] = {
-    Reason.SHAPE: _MALFORMED,
-    Reason.HEADER: _MALFORMED,
-    Reason.ISSUER: _ELSEWHERE,
-    Reason.AUDIENCE: _ELSEWHERE,
-    Reason.NOT_YET_VALID: "The access token is not valid yet",
-    Reason.EXPIRED: "The access token expired",
-    Reason.REVOKED: "The access token was revoked",
-}
+from tokenward.reasons import INVALID
+from tokenward.reasons import PHRASES as PHRASES
+from tokenward.reasons import Reason as Reason
 
 
 class AuthError(Exception):
@@ -61,22 +31,34 @@ class AuthError(Exception):
 
     status = 401
     code = "invalid_token"
-    phrase = _INVALID
+    phrase = INVALID
     #: The URL of the protected resource metadata that a challenge names (RFC 9728 §5.1), or None.
     resource_metadata: str | None = None
+    #: The scheme that was used; its challenge carries the error.
+    scheme = "Bearer"
+    #: Whether bearer tokens are accepted, and the algorithms of proofs where those are (RFC 9449 §7.1).
+    bearer: bool = True
+    algs: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
         return {}
 
     def _challenge(self, error: str | None = None, **parameters: str) -> dict[str, str]:
-        """A ``Bearer`` challenge (RFC 6750 §3)."""
+        """A challenge for each scheme that is accepted (RFC 6750 §3, RFC 9449 §7.1)."""
         if error is not None:
             parameters = {"error": error, "error_description": self.phrase, **parameters}
-        if self.resource_metadata is not None:
-            parameters["resource_metadata"] = self.resource_metadata
-        described = ", ".join(f'{name}="{value}"' for name, value in parameters.items())
-        return {"WWW-Authenticate": f"Bearer {described}".rstrip()}
+        schemes = ["Bearer"] * self.bearer + ["DPoP"] * bool(self.algs or not self.bearer)
+        challenges = []
+        for scheme in schemes:
+            said = parameters.copy() if scheme == self.scheme or len(schemes) == 1 else {}
+            if scheme == "DPoP" and self.algs:
+                said["algs"] = self.algs
+            if self.resource_metadata is not None:
+                said["resource_metadata"] = self.resource_metadata
+            described = ", ".join(f'{name}="{value}"' for name, value in said.items())
+            challenges.append(f"{scheme} {described}".rstrip())
+        return {"WWW-Authenticate": ", ".join(challenges)}
 
 
 class MissingToken(AuthError):
@@ -115,11 +97,30 @@ class InvalidToken(AuthError):
         self.detail = detail
         self.kid = kid
         self.genuine = False
-        self.phrase = PHRASES.get(reason, _INVALID)
+        self.phrase = PHRASES.get(reason, INVALID)
 
     @property
     def headers(self) -> dict[str, str]:
         return self._challenge("invalid_token")
+
+
+class InvalidProof(InvalidToken):
+    """A token's DPoP proof is missing or does not hold (RFC 9449 §7.1).
+
+    With ``nonce`` a proof that holds it is asked for (§9).
+    """
+
+    scheme = "DPoP"
+
+    def __init__(self, reason: Reason, detail: str, *, nonce: str | None = None) -> None:
+        super().__init__(reason, detail)
+        self.nonce = nonce
+
+    @property
+    def headers(self) -> dict[str, str]:
+        if self.nonce is None:
+            return self._challenge("invalid_dpop_proof")
+        return {**self._challenge("use_dpop_nonce"), "DPoP-Nonce": self.nonce}
 
 
 class InsufficientScope(AuthError):
@@ -166,34 +167,43 @@ class TooManyFailures(AuthError):
         return {"Retry-After": str(self.retry_after)}
 
 
-class KeysUnavailable(AuthError):
-    """The issuer's keys cannot be had, so the token is neither good nor bad; ``retry_after`` in whole seconds."""
+class Unavailable(AuthError):
+    """Nothing can be said about the token now; ``retry_after`` in whole seconds."""
 
     status = 503
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class KeysUnavailable(Unavailable):
+    """The issuer's keys cannot be had, so the token is neither good nor bad."""
+
     code = "keys_unavailable"
     phrase = "The keys that verify access tokens cannot be reached right now; try again shortly"
 
     def __init__(self, retry_after: int = 1, detail: str = "") -> None:
-        super().__init__(detail or self.phrase)
-        self.retry_after = retry_after
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.retry_after)}
+        super().__init__(detail or self.phrase, retry_after)
 
 
-class RevocationsUnavailable(AuthError):
+class RevocationsUnavailable(Unavailable):
     """Too long without news of revocations, so the token is neither good nor bad; ``lag`` in seconds, for the log."""
 
-    status = 503
     code = "revocations_unavailable"
     phrase = "It cannot be told right now whether this access token was revoked; try again shortly"
 
     def __init__(self, lag: float, retry_after: int = 1) -> None:
-        super().__init__(f"{lag:.1f} seconds without news of revocations")
+        super().__init__(f"{lag:.1f} seconds without news of revocations", retry_after)
         self.lag = lag
-        self.retry_after = retry_after
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.retry_after)}
+
+class ProofsUnavailable(Unavailable):
+    """The store of used proofs cannot be asked, so the proof is neither good nor bad."""
+
+    code = "proofs_unavailable"
+    phrase = "It cannot be told right now whether this DPoP proof was used before; try again shortly"

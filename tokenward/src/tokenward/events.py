@@ -42,6 +42,10 @@ class AuthEvents:
     def out_of_step(self, lag: float) -> None:
         """A token could not be judged because revocations are not up to date; ``lag`` in seconds."""
 
+    def unproved(self, *, reason: str) -> None:
+        """A token could not be judged because the store of used proofs cannot be asked; ``reason`` is for the log."""
+        _log.warning("proof not judged: %s", reason)
+
     def fetched(self, *, outcome: str, detail: str, seconds: float, keys: int) -> None:
         """A key set was asked for; ``outcome`` is ``replaced``, ``unchanged`` or ``failed``."""
         if outcome == "failed":

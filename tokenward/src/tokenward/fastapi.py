@@ -81,7 +81,7 @@ class _Dependency(SecurityBase, Generic[_M]):
         auth = _authenticator(scope)
         client = scope.get("client")
         try:
-            identity = await auth.authenticate(scope["headers"], client[0] if client else None)
+            identity = await auth.authenticate(scope["headers"], client[0] if client else None, scope)
         except MissingToken:
             if self._optional:
                 return None
@@ -97,7 +97,7 @@ class _Dependency(SecurityBase, Generic[_M]):
         try:
             return with_claims(identity, self._claims)
         except InvalidToken as refusal:
-            refusal.resource_metadata = auth.metadata_url
+            auth.challenge(refusal)
             raise
 
 

@@ -43,8 +43,8 @@ class Bearer:
 
     def authenticate(self) -> Identity:
         """The caller of the current request. Raises one of the AuthError tree."""
-        values = request.environ.get("HTTP_AUTHORIZATION")
-        return blocking(self._auth).authenticate(wsgi_headers(values), request.remote_addr)
+        environ = request.environ
+        return blocking(self._auth).authenticate(wsgi_headers(environ), request.remote_addr, environ)
 
     @overload
     def required(self, view: View, /) -> View: ...

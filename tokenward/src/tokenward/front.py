@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from tokenward.authenticator import Authenticator
@@ -18,6 +18,9 @@ from tokenward.trusted import Misconfigured, Trusted, several
 if TYPE_CHECKING:
     import httpx
 
+    from tokenward.dpop.guard import Dpop
+
+Mode = Literal["off", "accept", "require"]
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
@@ -34,7 +37,10 @@ class Tokenward(Authenticator):
     refused tokens a client IP has before further refused ones are answered 429 (``0``: never); ``storage_url`` names
     a Redis where replicas count together. ``resource`` is the URL of this API: it turns on protected resource
     metadata (RFC 9728), with ``scopes_supported`` in it. ``http`` fetches the keys and stays the caller's.
-    ``revocations`` ends tokens before they expire. Further ``parts`` are those of Authenticator.
+    ``revocations`` ends tokens before they expire. ``dpop`` says what becomes of tokens that are bound to a key (RFC
+    9449): ``off`` refuses them, ``accept`` takes them with a proof, ``require`` takes no others; or it is a Dpop of
+    your own. ``public_url`` is where clients reach the root of this server, for the URL in proofs; without it the
+    origin of ``resource``, or of the request. Further ``parts`` are those of Authenticator.
 
     Raises Misconfigured with every problem at once.
     """
@@ -63,6 +69,8 @@ class Tokenward(Authenticator):
         http: httpx.AsyncClient | None = None,
         clock: Clock | None = None,
         revocations: Revocations | None = None,
+        dpop: Mode | Dpop = "off",
+        public_url: str | None = None,
         **parts: Any,
     ) -> None:
         if not trusted or issuer or audience or jwks_url or discover or secret:
@@ -87,9 +95,15 @@ class Tokenward(Authenticator):
             problems.append(f"auth_failures: {error}")
         if resource is not None and not urlsplit(resource).scheme.startswith("http"):
             problems.append("resource: must be the http or https URL of this API")
+        clock = clock or Clock()
+        guard: Dpop | None = None
+        try:
+            guard = _guard(dpop, public_url, resource, clock)
+        except ValueError as error:
+            problems.append(str(error))
         if problems:
             raise Misconfigured(problems)
-        clock, events = clock or Clock(), events or AuthEvents()
+        events = events or AuthEvents()
         options = {"clock": clock, "events": events, "user_agent": user_agent}
         pairs = [(each.source(http, **options), each.verifier()) for each in trusted]
         super().__init__(
@@ -100,6 +114,7 @@ class Tokenward(Authenticator):
             events=events,
             clock=clock,
             revocations=revocations,
+            dpop=guard,
             **parts,
         )
         self.trusted = trusted
@@ -135,7 +150,10 @@ class Tokenward(Authenticator):
         """
         from tokenward.environment import parameters
 
-        found = parameters(environ) | options
+        found = parameters(environ)
+        if "resource" in found:
+            found["public_url"] = found["resource"]
+        found |= options
         base_url = found.pop("base_url", None)
         return cls.better_auth(base_url, **found) if base_url else cls(**found)
 
@@ -148,7 +166,7 @@ class Tokenward(Authenticator):
         }
         if self.scopes_supported:
             document["scopes_supported"] = list(self.scopes_supported)
-        return document
+        return document if self.dpop is None else document | self.dpop.metadata()
 
     async def __aenter__(self) -> Tokenward:
         await self.start()
@@ -158,3 +176,22 @@ class Tokenward(Authenticator):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _guard(dpop: Mode | Dpop, public_url: str | None, resource: str | None, clock: Clock) -> Dpop | None:
+    """Raises ValueError, whose text names the parameter."""
+    if not isinstance(dpop, str):
+        return dpop
+    if dpop not in ("off", "accept", "require"):
+        raise ValueError("dpop: must be off, accept or require")
+    if dpop == "off":
+        return None
+    from tokenward.dpop import Dpop, MemoryReplays  # not loaded where it is off
+
+    try:
+        origin = resource if public_url is None else None
+        return Dpop(
+            required=dpop == "require", public_url=public_url, origin=origin, replays=MemoryReplays(clock=clock)
+        )
+    except ValueError as error:
+        raise ValueError(f"public_url: {error}") from None

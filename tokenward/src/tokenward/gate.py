@@ -28,6 +28,7 @@ class Needs:
         else:
             return
         refusal.resource_metadata = metadata_url
+        refusal.bearer = "cnf" not in identity.payload  # a bound token came with a proof
         raise refusal
 
     @property

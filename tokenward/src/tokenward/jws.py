@@ -1,7 +1,7 @@
 """A compact JWS taken apart (RFC 7515 §7.1), before anything it says is believed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -30,8 +30,8 @@ class Jws:
         return kid if isinstance(kid, str) else None
 
 
-def parse(token: str) -> Jws:
-    """Take a compact JWS apart.
+def parse(token: str, read_header: Callable[[str], Mapping[str, Any]] | None = None) -> Jws:
+    """Take a compact JWS apart. ``read_header`` reads the first segment; by default headers of late are remembered.
 
     Raises InvalidToken (``shape``, ``header`` or ``claims``) for anything but three canonical base64url segments of
     which the first two are JSON objects: JWE's five segments and JSON serialisations are refused on sight.
@@ -44,7 +44,7 @@ def parse(token: str) -> Jws:
     header_part, claims_part, signature_part = match.groups()
     try:
         signature = b64url(signature_part)
-        header = _header(header_part)
+        header = (read_header or _header)(header_part)
     except ValueError as error:
         raise InvalidToken(Reason.HEADER, f"header or signature: {error}") from None
     try:
@@ -55,7 +55,10 @@ def parse(token: str) -> Jws:
     return Jws(header, claims, signing_input, signature)
 
 
-@lru_cache(maxsize=64)
-def _header(segment: str) -> Mapping[str, Any]:
-    """Tokens signed by one key begin alike, letter for letter: their header is read once, and cannot be changed."""
+def header_of(segment: str) -> Mapping[str, Any]:
+    """A header read from its segment. Raises ValueError."""
     return MappingProxyType(json_object(b64url(segment)))
+
+
+#: Tokens signed by one key begin alike, letter for letter: their header is read once, and cannot be changed.
+_header = lru_cache(maxsize=64)(header_of)

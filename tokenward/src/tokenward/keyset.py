@@ -23,7 +23,7 @@ _ED25519 = frozenset({"EdDSA", "Ed25519"})  # RFC 9864 §2.2: two names for one 
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 _CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 _MATERIAL = ("kty", "crv", "x", "y", "n", "e")
-_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
 
 class UnusableKey(ValueError):
@@ -144,7 +144,7 @@ def read_key(jwk: object) -> Key:
         raise UnusableKey("no usable kid")
     if jwk.get("kty") == "oct":
         raise UnusableKey("a symmetric key in a public document")
-    if any(member in jwk for member in _PRIVATE_MEMBERS):
+    if any(member in jwk for member in PRIVATE_MEMBERS):
         raise UnusableKey("a private key in a public document")
     if jwk.get("use", "sig") != "sig":
         raise UnusableKey("its use is not sig")

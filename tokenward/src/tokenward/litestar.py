@@ -88,7 +88,7 @@ def requires(*, scopes: Collection[str] = (), roles: Collection[str] = (), permi
         auth: Authenticator = connection.app.state["tokenward"]
         if connection.user is None:
             refusal = MissingToken()
-            refusal.resource_metadata = auth.metadata_url
+            auth.challenge(refusal)
             raise refusal
         gate.check(connection.user, auth.metadata_url)
 

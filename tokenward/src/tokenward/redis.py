@@ -15,7 +15,7 @@ class SharedWindow:
     """The store at ``url``. Raises ValueError, without the URL's password, for one that cannot be read."""
 
     def __init__(self, url: str) -> None:
-        self.storage = _storage(url)
+        self.storage = storage_of(url)
         self._window = FixedWindowRateLimiter(self.storage)
 
     async def hit(self, limit: Limit, address: str) -> int | None:
@@ -29,7 +29,7 @@ class SharedWindow:
         await self.storage.get("tokenward:check")
 
 
-def _storage(url: str) -> Storage:
+def storage_of(url: str) -> Storage:
     """Valkey is spoken to as the Redis it is."""
     if url.startswith("valkey"):
         url = "redis" + url.removeprefix("valkey")

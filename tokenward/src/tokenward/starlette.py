@@ -75,7 +75,8 @@ def requires(
                     raise MissingToken
                 gate.check(request.user)
             except AuthError as refusal:
-                refusal.resource_metadata = auth.metadata_url if auth is not None else None
+                if auth is not None:
+                    auth.challenge(refusal)
                 return answer(request.scope, refusal)
             return await endpoint(request)
 

@@ -13,7 +13,7 @@ from tokenward.keyset import is_kid
 from tokenward.source import VerifyingKey
 
 # RFC 7515 §4.1.11, RFC 7797, RFC 7516: members that change what the token means. None of them is understood here.
-_REFUSED_MEMBERS = ("crit", "b64", "zip", "enc", "cty")
+REFUSED_MEMBERS = ("crit", "b64", "zip", "enc", "cty")
 _TYPES = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
 _UNFIT_FOR_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAX_NUMERIC_DATE = 1e15
@@ -25,6 +25,7 @@ class TokenVerifier:
 
     ``issuers``, ``audiences`` and ``algorithms`` are exact values; ``leeway`` is seconds of clock skew tolerated,
     ``max_lifetime`` the longest ``exp - iat`` accepted, in seconds. ``kid_required`` is off for a shared secret.
+    ``bound`` lets tokens with ``cnf`` through: an Authenticator with ``dpop`` sets it, and asks for their proofs.
     """
 
     issuers: frozenset[str]
@@ -33,6 +34,7 @@ class TokenVerifier:
     leeway: float = 30
     max_lifetime: float = 604_800
     kid_required: bool = True
+    bound: bool = False
 
     def check(self, token: Jws, now: float) -> None:
         """Every check that needs no key, expiry last. Raises InvalidToken.
@@ -68,7 +70,7 @@ class TokenVerifier:
             raise InvalidToken(Reason.ALGORITHM, "its alg is not allowed")
         if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in _TYPES:
             raise InvalidToken(Reason.TYPE, "its typ is that of another kind of token")
-        for member in _REFUSED_MEMBERS:
+        for member in REFUSED_MEMBERS:
             if member in header:
                 raise InvalidToken(Reason.HEADER, f"its header has {member}")
         if self.kid_required and not is_kid(header.get("kid")):
@@ -88,19 +90,19 @@ class TokenVerifier:
             raise InvalidToken(Reason.AUDIENCE, "its aud holds none of the expected audiences")
 
     def check_subject(self, claims: dict[str, Any]) -> None:
-        """RFC 7519 §4.1.2, and no ``cnf``: a sender-constrained token is no bearer token (RFC 9449 §7.2)."""
+        """RFC 7519 §4.1.2, and no ``cnf`` unless proofs are asked for: it is no bearer token (RFC 9449 §7.2)."""
         subject = claims.get("sub")
         if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
             raise InvalidToken(Reason.SUBJECT, "its sub is not a string of 1-255 characters")
         if _UNFIT_FOR_SUBJECT.search(subject):
             raise InvalidToken(Reason.SUBJECT, "its sub holds control characters")
-        if "cnf" in claims:
+        if "cnf" in claims and not self.bound:
             raise InvalidToken(Reason.CONFIRMATION, "it is bound to a key its sender must prove")
 
     def check_times(self, claims: dict[str, Any], now: float) -> None:
         """RFC 7519 §4.1.4-6, all but expiry: numbers, not from the future, not made to last too long."""
         issued, expires, begins = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
-        if not (_is_date(issued) and _is_date(expires) and _is_date(begins)):
+        if not (is_date(issued) and is_date(expires) and is_date(begins)):
             raise InvalidToken(Reason.CLAIMS, "exp, iat or nbf is missing or not a number")
         if expires - issued > self.max_lifetime:
             raise InvalidToken(Reason.LIFETIME, f"made to last longer than {self.max_lifetime:g} seconds")
@@ -120,6 +122,6 @@ class TokenVerifier:
             raise InvalidToken(Reason.SIGNATURE, "its signature is wrong")
 
 
-def _is_date(value: object) -> TypeGuard[float]:
+def is_date(value: object) -> TypeGuard[float]:
     """A finite JSON number: no boolean, no string, nothing a float cannot hold (RFC 7519 §2 NumericDate)."""
     return type(value) in (int, float) and -_MAX_NUMERIC_DATE < value < _MAX_NUMERIC_DATE  # type: ignore[operator]  # a number by the first test

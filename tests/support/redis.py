@@ -1,0 +1,33 @@
+"""A real Redis or Valkey on a socket file of its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+REDIS = shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Its URL and its process; the test is skipped where none is installed."""
+    if REDIS is None:
+        pytest.skip("needs redis-server or valkey-server")
+    path = folder / "redis.sock"
+    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
+    server = subprocess.Popen([REDIS, *options], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            if path.exists():
+                break
+            time.sleep(0.02)
+        yield f"redis+unix://{path}", server
+    finally:
+        server.kill()
+        server.wait()

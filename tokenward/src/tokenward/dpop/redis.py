@@ -1,0 +1,24 @@
+"""Used proofs in a Redis or Valkey that several processes share (extra ``redis``)."""
+
+import math
+
+from tokenward.redis import storage_of
+
+
+class RedisReplays:
+    """The store at ``url``; ``prefix`` keeps apart what is told apart.
+
+    Atomic: the first of several calls with one key is one. A server that evicts keys when its memory is full
+    (``maxmemory-policy``) forgets proofs early; ``noeviction`` refuses them instead. Raises ValueError, without the
+    URL's password, for a URL that cannot be read.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "tokenward:dpop") -> None:
+        self._storage = storage_of(url)
+        self._prefix = prefix
+
+    async def first_use(self, key: bytes, seconds: float) -> bool:
+        return await self._storage.incr(f"{self._prefix}:{key.hex()}", math.ceil(seconds)) == 1
+
+    async def close(self) -> None:
+        """The client's connections close with the event loop."""
