@@ -47,6 +47,8 @@ from tokenward import (
     TokenCache,
     TokenVerifier,
 )
+from tokenward.revocation import MemoryRevocations
+from tokenward.revocation.feed import FeedRevocations
 from tokenward.revocation.listener import Listener
 from tokenward.revocation.postgres import PostgresRevocations
 from tokenward.source import KeySource
@@ -84,12 +86,11 @@ def create_app(
     source = key_source(settings, http, clock, events)
     database_url = settings.database_url.get_secret_value()
     listener = Listener(connector(database_url))
-    revocations = None
-    if settings.revocations == "database":
-        revocations = PostgresRevocations(listener, max_lag=settings.revocations_max_lag, clock=clock)
+    verifier = token_verifier(settings)
+    revocations = revocations_of(settings, listener, source, verifier, clock)
     authenticator = (tracing.authenticator if tracing else Authenticator)(
         source,
-        token_verifier(settings),
+        verifier,
         cache=TokenCache(settings.token_cache_size),
         throttle=FailureThrottle(settings.auth_failures, _secret(settings.rate_limit_storage_url), clock=clock),
         events=events,
@@ -181,6 +182,26 @@ def key_source(
     )
 
 
+def revocations_of(
+    settings: Settings, listener: Listener, source: KeySource, verifier: TokenVerifier, clock: Clock | None = None
+) -> PostgresRevocations | FeedRevocations | None:
+    """Where revocations are read, or None."""
+    if settings.revocations == "off":
+        return None
+    lag = settings.revocations_max_lag
+    if settings.revocations == "database":
+        return PostgresRevocations(listener, max_lag=lag, clock=clock)
+    return FeedRevocations(
+        settings.revocations.get_secret_value(),
+        source,
+        verifier,
+        max_lag=lag,
+        allow_http=settings.jwks_allow_http,
+        user_agent=f"taskward/{__version__}",
+        clock=clock,
+    )
+
+
 def token_verifier(settings: Settings) -> TokenVerifier:
     return TokenVerifier(
         frozenset(settings.jwt_issuer),
@@ -208,7 +229,7 @@ async def _on_database_unavailable(request: Request, error: Exception) -> Respon
 
 
 async def _set_gauges(
-    metrics: Metrics, source: KeySource, db: Database, revocations: PostgresRevocations | None, changes: Changes
+    metrics: Metrics, source: KeySource, db: Database, revocations: MemoryRevocations | None, changes: Changes
 ) -> None:
     while True:
         age = source.age if isinstance(source, JwksSource) else None

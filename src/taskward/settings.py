@@ -11,7 +11,7 @@ from taskward.database.dsn import plain_dsn
 from taskward.values import lower, shown, split, wrong
 from tokenward.keyset import ALGORITHMS
 from tokenward.secret import check_secret
-from tokenward.url import check_key_set_url
+from tokenward.url import check_feed_url, check_key_set_url
 from tokenward.url import is_loopback as is_loopback
 
 
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     auth_failures: Annotated[str, AfterValidator(values.limit)] = "5/minute"
     rate_limit_storage_url: SecretStr | None = None
     trusted_proxies: Annotated[CommaSeparated, AfterValidator(values.networks)] = ()
-    revocations: Annotated[Literal["off", "database"], BeforeValidator(lower)] = "off"
+    revocations: Annotated[Literal["off", "database"] | SecretStr, BeforeValidator(values.revocations)] = "off"
     revocations_max_lag: float = Field(5, ge=1, le=3600)
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
@@ -146,6 +146,25 @@ class Settings(BaseSettings):
             values.store(value.get_secret_value())
         return value
 
+    @field_validator("revocations")
+    @classmethod
+    def _a_feed(
+        cls, value: Literal["off", "database"] | SecretStr, info: ValidationInfo
+    ) -> Literal["off", "database"] | SecretStr:
+        if not isinstance(value, SecretStr):
+            return value
+        try:
+            check_feed_url(value.get_secret_value(), allow_http=info.data.get("jwks_allow_http", True))
+        except ValueError as error:
+            way_out = ". Use https, or set JWKS_ALLOW_HTTP=true inside a network you trust"
+            raise wrong(
+                f"must be off, database, or the URL of a feed, which {error}"
+                f"{way_out if 'plain http' in str(error) else ''}"
+            ) from None
+        if info.data.get("jwt_secret") is not None:
+            raise wrong("names a feed, which the keys of JWKS_URL sign, and JWT_SECRET is set instead")
+        return value
+
     @field_validator("metrics_port")
     @classmethod
     def _a_port_of_its_own(cls, value: int | None, info: ValidationInfo) -> int | None:
@@ -168,7 +187,7 @@ S = TypeVar("S", bound=BaseSettings)
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment and ``.env``, overrides first. Raises BadSettings with every problem at once."""
     settings = load(Settings, overrides)
-    if found := environment.problems(proxied=not key_server_is_local(settings)):
+    if found := environment.problems(proxied=not (key_server_is_local(settings) and feed_is_local(settings))):
         raise BadSettings(found)
     return settings
 
@@ -190,6 +209,12 @@ def load(kind: type[S], overrides: dict[str, Any]) -> S:
 def key_server_is_local(settings: Settings) -> bool:
     """Whether keys come from this machine or from no server at all: then no proxy is asked."""
     return settings.jwks_url is None or is_loopback(httpx.URL(settings.jwks_url).host)
+
+
+def feed_is_local(settings: Settings) -> bool:
+    """Whether revocations come from this machine or from no feed at all."""
+    feed = settings.revocations
+    return not isinstance(feed, SecretStr) or is_loopback(httpx.URL(feed.get_secret_value()).host)
 
 
 def _problems(error: ValidationError) -> list[str]:

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 from tokenward.throttle import FailureThrottle, Limit
@@ -58,6 +59,13 @@ def split(value: Any) -> Any:
 
 def lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
+
+
+def revocations(value: Any) -> Any:
+    """A word in any case, or the URL of a feed, which may hold a secret."""
+    if not isinstance(value, str):
+        return value
+    return value.lower() if value.lower() in ("off", "database") else SecretStr(value)
 
 
 def origins(value: tuple[str, ...]) -> tuple[str, ...]:

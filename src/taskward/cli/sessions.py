@@ -26,7 +26,11 @@ def run(options: argparse.Namespace) -> int:
     """0 when the revocation was written, 1 when it was not."""
     settings = load_settings()
     if settings.revocations != "database":
-        say("Revocations are not read: set REVOCATIONS=database, or this ends nothing.")
+        say(
+            "Revocations are not read: set REVOCATIONS=database, or this ends nothing."
+            if settings.revocations == "off"
+            else "Revocations come from a feed, whose issuer alone writes it: run this where REVOCATIONS=database."
+        )
         return 1
     kind, value = ("sub", options.user) if options.user is not None else ("sid", options.session)
     # As long as a token may last, by two clocks that differ by the leeway.

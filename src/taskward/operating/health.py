@@ -17,7 +17,7 @@ from taskward.database.schema import metadata
 from taskward.database.statement import ServerQuestion
 from taskward.problems import SHUTTING_DOWN, DatabaseUnavailable, Problem
 from tokenward import JwksSource
-from tokenward.revocation.postgres import PostgresRevocations
+from tokenward.revocation import MemoryRevocations
 from tokenward.source import KeySource
 
 NOT_MIGRATED = "The database is not migrated: run taskward migrate"
@@ -61,7 +61,7 @@ class Readiness:
         revision: str,
         now: Callable[[], float] = time.monotonic,
         *,
-        revocations: PostgresRevocations | None = None,
+        revocations: MemoryRevocations | None = None,
     ) -> None:
         self._revocations = revocations
         self._db = db
@@ -106,7 +106,7 @@ def keys_state(source: KeySource) -> str:
     return "fresh" if source.fresh else "stale"
 
 
-def revocations_state(revocations: PostgresRevocations) -> str:
+def revocations_state(revocations: MemoryRevocations) -> str:
     """Reported and not decisive, like keys: taking every replica out would not bring revocations back."""
     if revocations.problem is not None:
         return revocations.problem

@@ -83,9 +83,15 @@ class Fetcher:
 
 
 async def fetch(
-    http: "httpx.AsyncClient", url: str, etag: str | None = None, headers: dict[str, str] | None = None
+    http: "httpx.AsyncClient",
+    url: str,
+    etag: str | None = None,
+    headers: dict[str, str] | None = None,
+    *,
+    seconds: float = TIMEOUT,
+    max_bytes: int = MAX_BYTES,
 ) -> Fetched:
-    """GET ``url``: no redirects, 200 or 304 only, at most 256 KiB of decoded body, 3 seconds for all of it.
+    """GET ``url``: no redirects, 200 or 304 only, at most ``max_bytes`` of decoded body, ``seconds`` for all of it.
 
     Raises FetchFailed.
     """
@@ -96,16 +102,16 @@ async def fetch(
         headers["If-None-Match"] = etag
     http.cookies.clear()  # what an issuer sets is not for us, and would pile up until no request fits any more
     try:
-        async with asyncio.timeout(TIMEOUT):
-            async with http.stream("GET", url, headers=headers, follow_redirects=False) as response:
+        async with asyncio.timeout(seconds):
+            async with http.stream("GET", url, headers=headers, follow_redirects=False, timeout=seconds) as response:
                 if response.status_code == 304 and etag:
                     return Fetched(None, etag, _max_age(response))
                 if response.status_code != 200:
                     raise FetchFailed(f"status {response.status_code}", _retry_after(response))
-                body = await _read(response)
+                body = await _read(response, max_bytes)
                 return Fetched(body, response.headers.get("etag"), _max_age(response))
     except TimeoutError:
-        raise FetchFailed(f"no answer within {TIMEOUT:g} seconds") from None
+        raise FetchFailed(f"no answer within {seconds:g} seconds") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise FetchFailed(_certificate(error) or type(error).__name__) from error
     except (OSError, ValueError, zlib.error) as error:
@@ -126,14 +132,19 @@ def _certificate(error: BaseException | None) -> str | None:
     return None
 
 
-async def _read(response: "httpx.Response") -> bytes:
-    """The body, never holding more than MAX_BYTES of it.
+async def _read(response: "httpx.Response", max_bytes: int) -> bytes:
+    """The body, never holding more than ``max_bytes`` of it.
 
     The raw bytes are counted as well: a stream that inflates to nothing, or goes on behind the end of its gzip data,
     would otherwise never be too long.
     """
+
+    def check(size: int) -> None:
+        if size > max_bytes:
+            raise FetchFailed(f"more than {max_bytes} bytes")
+
     if response.is_stream_consumed:  # a transport that hands over a finished, decoded body, as mocks do
-        _check_size(len(response.content))
+        check(len(response.content))
         return response.content
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", ""):
@@ -142,15 +153,10 @@ async def _read(response: "httpx.Response") -> bytes:
     received, body = 0, bytearray()
     async for chunk in response.aiter_raw():
         received += len(chunk)
-        _check_size(received)
-        body += inflate.decompress(chunk, MAX_BYTES + 1 - len(body)) if inflate else chunk
-        _check_size(len(body))
+        check(received)
+        body += inflate.decompress(chunk, max_bytes + 1 - len(body)) if inflate else chunk
+        check(len(body))
     return bytes(body)
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_BYTES:
-        raise FetchFailed(f"more than {MAX_BYTES} bytes")
 
 
 def _max_age(response: "httpx.Response") -> int | None:
@@ -159,5 +165,5 @@ def _max_age(response: "httpx.Response") -> int | None:
 
 
 def _retry_after(response: "httpx.Response") -> float:
-    value = response.headers.get("retry-after", "")
+    value = response.headers.get("retry-after") or response.headers.get("x-retry-after", "")  # X-: Better Auth
     return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0

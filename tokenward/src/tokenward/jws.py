@@ -30,14 +30,21 @@ class Jws:
         return kid if isinstance(kid, str) else None
 
 
-def parse(token: str, read_header: Callable[[str], Mapping[str, Any]] | None = None) -> Jws:
-    """Take a compact JWS apart. ``read_header`` reads the first segment; by default headers of late are remembered.
+def parse(
+    token: str,
+    read_header: Callable[[str], Mapping[str, Any]] | None = None,
+    *,
+    max_bytes: int = MAX_TOKEN_BYTES,
+) -> Jws:
+    """Take a compact JWS of at most ``max_bytes`` apart.
+
+    ``read_header`` reads the first segment; by default headers of late are remembered.
 
     Raises InvalidToken (``shape``, ``header`` or ``claims``) for anything but three canonical base64url segments of
     which the first two are JSON objects: JWE's five segments and JSON serialisations are refused on sight.
     """
-    if len(token) > MAX_TOKEN_BYTES:
-        raise InvalidToken(Reason.SHAPE, f"longer than {MAX_TOKEN_BYTES} bytes")
+    if len(token) > max_bytes:
+        raise InvalidToken(Reason.SHAPE, f"longer than {max_bytes} bytes")
     match = _COMPACT.fullmatch(token)
     if match is None:
         raise InvalidToken(Reason.SHAPE, "not three base64url segments")

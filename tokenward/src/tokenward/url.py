@@ -1,6 +1,10 @@
-"""Where a key set may be fetched from: whoever can change it on its way can sign anybody in."""
+"""Where key sets and revocations may be fetched from: whoever can change a key set on its way can sign anybody in."""
 
 import ipaddress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
 
 
 def check_key_set_url(url: str, *, allow_http: bool = False) -> None:
@@ -8,6 +12,21 @@ def check_key_set_url(url: str, *, allow_http: bool = False) -> None:
 
     Read as the client that will fetch it reads it, so that no two parsers can differ about the host.
     """
+    parts = _read(url, "http://localhost:3000/api/auth/jwks")
+    if parts.userinfo:
+        raise ValueError("holds a user name or password; a key set is public and needs none")
+    if parts.scheme == "http" and not is_loopback(parts.host) and not allow_http:
+        raise ValueError("is plain http to another machine, so whoever stands between could hand out keys")
+
+
+def check_feed_url(url: str, *, allow_http: bool = False) -> None:
+    """The same for a feed of revocations, whose URL may hold a secret as its password."""
+    parts = _read(url, "https://app.example/api/auth/revocations")
+    if parts.scheme == "http" and not is_loopback(parts.host) and not allow_http:
+        raise ValueError("is plain http to another machine, so whoever stands between could hold revocations back")
+
+
+def _read(url: str, example: str) -> "httpx.URL":
     import httpx  # here, because it takes a third of a second to import
 
     try:
@@ -15,11 +34,8 @@ def check_key_set_url(url: str, *, allow_http: bool = False) -> None:
     except (httpx.InvalidURL, UnicodeError):
         parts = httpx.URL("")
     if parts.scheme not in ("http", "https") or not parts.host or (parts.port or 0) > 65_535:
-        raise ValueError("must be an http or https URL, for example http://localhost:3000/api/auth/jwks")
-    if parts.userinfo:
-        raise ValueError("holds a user name or password; a key set is public and needs none")
-    if parts.scheme == "http" and not is_loopback(parts.host) and not allow_http:
-        raise ValueError("is plain http to another machine, so whoever stands between could hand out keys")
+        raise ValueError(f"must be an http or https URL, for example {example}")
+    return parts
 
 
 def is_loopback(host: str) -> bool:

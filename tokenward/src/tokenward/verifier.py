@@ -14,7 +14,7 @@ from tokenward.source import VerifyingKey
 
 # RFC 7515 §4.1.11, RFC 7797, RFC 7516: members that change what the token means. None of them is understood here.
 REFUSED_MEMBERS = ("crit", "b64", "zip", "enc", "cty")
-_TYPES = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
+ACCESS_TOKENS = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
 _UNFIT_FOR_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAX_NUMERIC_DATE = 1e15
 
@@ -26,6 +26,7 @@ class TokenVerifier:
     ``issuers``, ``audiences`` and ``algorithms`` are exact values; ``leeway`` is seconds of clock skew tolerated,
     ``max_lifetime`` the longest ``exp - iat`` accepted, in seconds. ``kid_required`` is off for a shared secret.
     ``bound`` lets tokens with ``cnf`` through: an Authenticator with ``dpop`` sets it, and asks for their proofs.
+    ``types`` are values of ``typ`` in small letters; without one, a token is a ``jwt``.
     """
 
     issuers: frozenset[str]
@@ -35,6 +36,7 @@ class TokenVerifier:
     max_lifetime: float = 604_800
     kid_required: bool = True
     bound: bool = False
+    types: frozenset[str] = ACCESS_TOKENS
 
     def check(self, token: Jws, now: float) -> None:
         """Every check that needs no key, expiry last. Raises InvalidToken.
@@ -68,7 +70,7 @@ class TokenVerifier:
         alg, typ = header.get("alg"), header.get("typ", "JWT")
         if not isinstance(alg, str) or alg not in self.algorithms:
             raise InvalidToken(Reason.ALGORITHM, "its alg is not allowed")
-        if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in _TYPES:
+        if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in self.types:
             raise InvalidToken(Reason.TYPE, "its typ is that of another kind of token")
         for member in REFUSED_MEMBERS:
             if member in header:

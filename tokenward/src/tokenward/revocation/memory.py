@@ -5,66 +5,95 @@ from collections.abc import Callable, Iterable
 
 from tokenward.clock import Clock
 from tokenward.identity import Identity
-from tokenward.revocation.protocol import Revocation
+from tokenward.revocation.protocol import Kind, Revocation
 
 PRUNE_EVERY = 60.0  # seconds
+MAX_ENTRIES = 1_000_000
+
+Name = str | tuple[str, str]
+Times = tuple[float, float]  # not_before, expires_at
 
 _log = logging.getLogger("tokenward")
+
+
+class TooMany(Exception):
+    """There are more revocations than may be held."""
 
 
 class MemoryRevocations:
     """A set of revocations. On its own it is always complete: its ``lag`` is 0.
 
-    ``observers`` are called after every change; open streams use it to end at once.
+    ``observers`` are called after every change; open streams use it to end at once. The set never grows beyond
+    ``max_entries``: more cannot be held, and forgetting some would bring their tokens back.
     """
 
-    def __init__(self, *, max_lag: float = 5, clock: Clock | None = None) -> None:
+    def __init__(self, *, max_lag: float = 5, clock: Clock | None = None, max_entries: int = MAX_ENTRIES) -> None:
         self.max_lag = max_lag
+        self.max_entries = max_entries
         self.observers: list[Callable[[], None]] = []
         self._clock = clock or Clock()
-        self._sessions: dict[str, float] = {}  # sid: expires_at
-        self._subjects: dict[str, tuple[float, float]] = {}  # sub: not_before, expires_at
-        self._grants: dict[str, tuple[float, float]] = {}  # sub and client_id: not_before, expires_at
+        # By value, and by (issuer, value) where a revocation means the tokens of one issuer only.
+        self._sessions: dict[Name, float] = {}  # expires_at
+        self._subjects: dict[Name, Times] = {}
+        self._grants: dict[Name, Times] = {}  # the value is sub and client_id
         self._pruned_at = self._clock.wall()
 
     @property
     def lag(self) -> float:
         return 0.0
 
+    @property
+    def problem(self) -> str | None:
+        """What keeps revocations from arriving, in words for an operator, or None."""
+        return None
+
     def __len__(self) -> int:
         return len(self._sessions) + len(self._subjects) + len(self._grants)
 
     def is_revoked(self, identity: Identity) -> bool:
-        claims = identity.claims
-        session = claims.get("sid")
-        if isinstance(session, str) and session in self._sessions:  # a list or an object could not even be looked up
-            return True
-        if self._subjects:
-            ended = self._subjects.get(identity.subject)
-            if ended is not None and claims["iat"] < ended[0]:
-                return True
+        return self.revoked_by(identity) is not None
+
+    def revoked_by(self, identity: Identity) -> Kind | None:
+        """The kind of revocation that ends this token, or None."""
+        payload, issuer = identity.payload, identity.issuer
+        session = payload.get("sid")
+        # A list or an object could not even be looked up.
+        if isinstance(session, str) and (session in self._sessions or (issuer, session) in self._sessions):
+            return "sid"
+        if self._subjects and _ended(self._subjects, issuer, identity.subject, payload["iat"]):
+            return "sub"
         if self._grants:
-            ended = self._grants.get(f"{identity.subject} {claims.get('client_id') or claims.get('azp')}")
-            return ended is not None and claims["iat"] < ended[0]
-        return False
+            value = f"{identity.subject} {payload.get('client_id') or payload.get('azp')}"
+            if _ended(self._grants, issuer, value, payload["iat"]):
+                return "grant"
+        return None
 
     def add(self, revocations: Iterable[Revocation]) -> None:
-        """Add revocations. One that is known already is kept with the later of both times."""
+        """Add revocations. One that is known already is kept with the later of both times. Raises TooMany."""
         now = self._clock.wall()
         added = False
-        for revocation in revocations:
-            added = self._add(revocation) or added
-        if now - self._pruned_at >= PRUNE_EVERY:
-            self._prune(now)
-        if added:
-            self._tell()
+        try:
+            for revocation in revocations:
+                added = self._add(revocation) or added
+        finally:
+            if now - self._pruned_at >= PRUNE_EVERY:
+                self._prune(now)
+            if added:
+                self._tell()
 
     def replace(self, revocations: Iterable[Revocation]) -> None:
-        """Hold these and no others: what was read as a whole."""
-        self._sessions, self._subjects, self._grants = {}, {}, {}
-        for revocation in revocations:
-            self._add(revocation)
-        self._tell()
+        """Hold these and no others: what was read as a whole. Raises TooMany, and holds what it held before."""
+        fresh = MemoryRevocations(clock=self._clock, max_entries=self.max_entries)
+        fresh.add(revocations)
+        # Put in place complete, because threads of a blocking application look while this runs.
+        before = self._sessions, self._subjects, self._grants
+        self._sessions, self._subjects, self._grants = fresh._sessions, fresh._subjects, fresh._grants
+        if before != (self._sessions, self._subjects, self._grants):
+            self._tell()
+
+    async def revoke(self, revocations: Iterable[Revocation]) -> None:
+        """End tokens from here on, as a receiver of logout tokens does. Raises TooMany."""
+        self.add(revocations)
 
     async def start(self) -> None:
         """Nothing to start."""
@@ -73,20 +102,37 @@ class MemoryRevocations:
         """Nothing to close."""
 
     def _add(self, one: Revocation) -> bool:
+        name: Name = (one.issuer, one.value) if one.issuer else one.value
         if one.kind == "sid":
-            known = self._sessions.get(one.value)
-            self._sessions[one.value] = max(known or 0, one.expires_at)
+            known = self._sessions.get(name)
+            if known is None:
+                self._make_room()
+            self._sessions[name] = max(known or 0, one.expires_at)
             return known is None
-        held = self._subjects if one.kind == "sub" else self._grants
-        before = held.get(one.value, (0.0, 0.0))
-        held[one.value] = (max(before[0], one.not_before), max(before[1], one.expires_at))
-        return held[one.value] != before
+        before = self._dated(one.kind).get(name)
+        if before is None:
+            self._make_room()
+        earlier, ends = before or (0.0, 0.0)
+        now = max(earlier, one.not_before), max(ends, one.expires_at)
+        self._dated(one.kind)[name] = now
+        return now != before
+
+    def _dated(self, kind: Kind) -> dict[Name, Times]:
+        return self._subjects if kind == "sub" else self._grants
+
+    def _make_room(self) -> None:
+        if len(self) >= self.max_entries:
+            now = self._clock.wall()
+            if now - self._pruned_at >= 1:  # a flood must not make every addition go through all of them
+                self._prune(now)
+            if len(self) >= self.max_entries:
+                raise TooMany(f"more than {self.max_entries} revocations")
 
     def _prune(self, now: float) -> None:
         self._pruned_at = now
-        self._sessions = {value: ends for value, ends in self._sessions.items() if ends > now}
-        self._subjects = {value: times for value, times in self._subjects.items() if times[1] > now}
-        self._grants = {value: times for value, times in self._grants.items() if times[1] > now}
+        self._sessions = {name: ends for name, ends in self._sessions.items() if ends > now}
+        self._subjects = {name: times for name, times in self._subjects.items() if times[1] > now}
+        self._grants = {name: times for name, times in self._grants.items() if times[1] > now}
 
     def _tell(self) -> None:
         for observer in self.observers:
@@ -94,3 +140,11 @@ class MemoryRevocations:
                 observer()
             except Exception:  # an observer's own trouble must not keep a revocation from being believed
                 _log.exception("an observer of revocations failed")
+
+
+def _ended(held: dict[Name, Times], issuer: str, value: str, issued_at: float) -> bool:
+    for name in (value, (issuer, value)):
+        times = held.get(name)
+        if times is not None and issued_at < times[0]:
+            return True
+    return False

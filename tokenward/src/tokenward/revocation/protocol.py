@@ -14,13 +14,14 @@ class Revocation:
 
     ``sid`` ends the tokens of one session. ``sub`` ends the tokens of one person that were issued before
     ``not_before``. ``grant`` ends the tokens that one client holds for one person: ``value`` is ``<sub> <client_id>``.
-    After ``expires_at`` no token can be left that it would end.
+    After ``expires_at`` no token can be left that it would end. With ``issuer``, only tokens of that ``iss`` are meant.
     """
 
     kind: Kind
     value: str
     not_before: float
     expires_at: float
+    issuer: str = ""
 
 
 class Revocations(Protocol):
