@@ -1,7 +1,7 @@
 import { type MemoryDB, memoryAdapter } from "better-auth/adapters/memory";
 import { betterAuth } from "better-auth/minimal";
 import { jwt } from "better-auth/plugins";
-import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
+import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from "jose";
 import { describe, expect, it } from "vitest";
 import type { RevocationStore } from "@/lib/server/revocation-feed/feed";
 import { revocationFeed } from "@/lib/server/revocation-feed/plugin";
@@ -38,6 +38,15 @@ describe("the feed as a plugin of any Better Auth", () => {
     expect(payload).toMatchObject({ next: "7", complete: false, events: [] });
     await expect(jwtVerify(body, keys, { ...right, audience: ORIGIN })).rejects.toThrow();
     await expect(jwtVerify(body, keys, { ...right, typ: "JWT" })).rejects.toThrow();
+  });
+
+  it("repeats the nonce of a question, and refuses one that cannot be repeated", async () => {
+    const ask = issuer();
+    const told = async (query: string) => decodeJwt(await (await ask(`/revocations${query}`)).text());
+    expect(await told("?nonce=aZ09_-")).toMatchObject({ nonce: "aZ09_-" });
+    expect(await told("")).not.toHaveProperty("nonce");
+    for (const nonce of ["", "a b", "a.b", "x".repeat(65), "%0a", "a&nonce=b"])
+      expect((await ask(`/revocations?nonce=${nonce}`)).status, nonce).toBe(400);
   });
 
   it.each([

@@ -2,7 +2,7 @@
 
 export interface Revocation {
   id: string;
-  kind: "sid" | "sub";
+  kind: "sid" | "sub" | "grant";
   value: string;
   /** Epoch seconds. */
   not_before: number;

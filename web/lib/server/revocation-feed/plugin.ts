@@ -28,6 +28,17 @@ function seconds(wait: unknown): number {
   return Math.min(Number(wait), LONGEST_WAIT_S);
 }
 
+/** Repeated in the answer, so that a reader knows without a clock that the answer is not an old one. */
+function nonceOf(nonce: unknown): { nonce?: string } {
+  if (nonce === undefined) return {};
+  if (typeof nonce !== "string" || !/^[\w-]{1,64}$/.test(nonce))
+    throw new APIError("BAD_REQUEST", {
+      code: "INVALID_NONCE",
+      message: "nonce is 1 to 64 letters, digits, hyphens and underscores",
+    });
+  return { nonce };
+}
+
 const digest = (text: string) => createHash("sha256").update(text).digest();
 
 function presented(authorization: string | null | undefined): string {
@@ -50,12 +61,13 @@ export function revocationFeed({ store, jwt, secret }: RevocationFeedOptions) {
             { code: "FEED_SECRET_REQUIRED", message: "The secret of the feed is required" },
             { "WWW-Authenticate": 'Basic realm="revocations"' },
           );
-        const { after, wait } = (ctx.query ?? {}) as Record<string, unknown>;
+        const { after, wait, nonce } = (ctx.query ?? {}) as Record<string, unknown>;
+        const repeated = nonceOf(nonce);
         const answer = await feed.ask(typeof after === "string" ? after : undefined, seconds(wait));
         const iat = Math.floor(Date.now() / 1000);
         const body = await signJWT(ctx, {
           options: jwt,
-          payload: { ...answer, aud: FEED_AUDIENCE, iat, exp: iat + LIFE_S },
+          payload: { ...answer, ...repeated, aud: FEED_AUDIENCE, iat, exp: iat + LIFE_S },
           header: { typ: FEED_TYPE },
         });
         return new Response(body, {

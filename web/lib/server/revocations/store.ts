@@ -25,7 +25,7 @@ const LIST = `
       'not_before', ceil(extract(epoch from not_before))::bigint,
       'expires_at', ceil(extract(epoch from expires_at))::bigint) order by id)
     from ${SCHEMA}.revocations
-    where kind in ('sid', 'sub') and expires_at > now()
+    where expires_at > now()
       and (known is not true or xid >= split_part($1, '-', 2)::xid8)
   ), '[]') as events
   from mark, known`;
