@@ -70,7 +70,7 @@ class Authenticator:
         self._cache = TokenCache() if cache is None else cache  # an empty one is false
         self._events = events or AuthEvents()
         self._clock = clock or Clock()
-        self._revocations = revocations
+        self.revocations = revocations
         self._throttle = throttle or FailureThrottle(clock=self._clock)
         if self._throttle.failed is None:
             self._throttle.failed = self._events.uncounted
@@ -78,14 +78,14 @@ class Authenticator:
     async def start(self) -> None:
         for source in self.sources:
             await source.start()
-        if self._revocations is not None:
-            await self._revocations.start()
+        if self.revocations is not None:
+            await self.revocations.start()
 
     async def close(self) -> None:
         for source in self.sources:
             await source.close()
-        if self._revocations is not None:
-            await self._revocations.close()
+        if self.revocations is not None:
+            await self.revocations.close()
         if self.dpop is not None:
             await self.dpop.replays.close()
 
@@ -111,8 +111,8 @@ class Authenticator:
             cached = identity is not None
             if identity is None:
                 identity = await self._verify(token)
-            if self._revocations is not None:
-                self._check_revoked(identity, self._revocations)
+            if self.revocations is not None:
+                self._check_revoked(identity, self.revocations)
             if self.dpop is not None and presented is not None:
                 await self.dpop.check(presented, identity, request, self._clock.wall())
         except InvalidToken as refusal:
@@ -205,8 +205,8 @@ class Authenticator:
                     return None
                 identity = verifier.prove(jws, key)
                 self._cache.put(token, identity, key, source)
-            if self._revocations is not None:
-                self._check_revoked(identity, self._revocations)
+            if self.revocations is not None:
+                self._check_revoked(identity, self.revocations)
             if presented is not None and self.dpop is not None:
                 held = self.dpop.holds_at_once(presented, identity, request, now)
                 identity = identity if held else None

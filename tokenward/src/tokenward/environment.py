@@ -22,6 +22,14 @@ def _seconds(value: str) -> float:
         raise ValueError("must be a number of seconds") from None
 
 
+def _feed(value: str) -> str | None:
+    if value.lower() == "off":
+        return None
+    if "://" not in value:
+        raise ValueError("must be off, or the URL of a feed")
+    return value
+
+
 VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "BETTER_AUTH_URL": ("base_url", str),
     "JWKS_URL": ("jwks_url", str),
@@ -38,6 +46,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "AUTH_FAILURES": ("auth_failures", str),
     "RATE_LIMIT_STORAGE_URL": ("storage_url", str),
     "PUBLIC_URL": ("resource", str),
+    "REVOCATIONS": ("revocations", _feed),
     "DPOP": ("dpop", str.lower),
 }
 """The parameter that each variable sets, and how its text is read. An empty variable is not set."""

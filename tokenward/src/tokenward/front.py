@@ -14,6 +14,7 @@ from tokenward.events import AuthEvents
 from tokenward.revocation.protocol import Revocations
 from tokenward.throttle import FailureThrottle, Limit
 from tokenward.trusted import Misconfigured, Trusted, several
+from tokenward.url import check_feed_url
 
 if TYPE_CHECKING:
     import httpx
@@ -37,10 +38,11 @@ class Tokenward(Authenticator):
     refused tokens a client IP has before further refused ones are answered 429 (``0``: never); ``storage_url`` names
     a Redis where replicas count together. ``resource`` is the URL of this API: it turns on protected resource
     metadata (RFC 9728), with ``scopes_supported`` in it. ``http`` fetches the keys and stays the caller's.
-    ``revocations`` ends tokens before they expire. ``dpop`` says what becomes of tokens that are bound to a key (RFC
-    9449): ``off`` refuses them, ``accept`` takes them with a proof, ``require`` takes no others; or it is a Dpop of
-    your own. ``public_url`` is where clients reach the root of this server, for the URL in proofs; without it the
-    origin of ``resource``, or of the request. Further ``parts`` are those of Authenticator.
+    ``revocations`` ends tokens before they expire: a set of them, or the URL of the issuer's feed.
+    ``dpop`` says what becomes of tokens that are bound to a key (RFC 9449): ``off`` refuses them, ``accept`` takes them
+    with a proof, ``require`` takes no others; or it is a Dpop of your own. ``public_url`` is where clients reach the
+    root of this server, for the URL in proofs; without it the origin of ``resource``, or of the request. Further
+    ``parts`` are those of Authenticator.
 
     Raises Misconfigured with every problem at once.
     """
@@ -68,7 +70,7 @@ class Tokenward(Authenticator):
         events: AuthEvents | None = None,
         http: httpx.AsyncClient | None = None,
         clock: Clock | None = None,
-        revocations: Revocations | None = None,
+        revocations: Revocations | str | None = None,
         dpop: Mode | Dpop = "off",
         public_url: str | None = None,
         **parts: Any,
@@ -101,11 +103,23 @@ class Tokenward(Authenticator):
             guard = _guard(dpop, public_url, resource, clock)
         except ValueError as error:
             problems.append(str(error))
+        if isinstance(revocations, str):
+            try:
+                check_feed_url(revocations, allow_http=allow_http)
+            except ValueError as error:
+                problems.append(f"revocations: {error}")
         if problems:
             raise Misconfigured(problems)
         events = events or AuthEvents()
         options = {"clock": clock, "events": events, "user_agent": user_agent}
         pairs = [(each.source(http, **options), each.verifier()) for each in trusted]
+        ended = revocations
+        if isinstance(ended, str):
+            from tokenward.revocation.feed import FeedRevocations
+
+            ended = FeedRevocations(
+                ended, *pairs[0], http=http, allow_http=allow_http, user_agent=user_agent, clock=clock
+            )
         super().__init__(
             *pairs[0],
             others=pairs[1:],
@@ -113,7 +127,7 @@ class Tokenward(Authenticator):
             throttle=FailureThrottle(auth_failures, storage_url, clock=clock),
             events=events,
             clock=clock,
-            revocations=revocations,
+            revocations=ended,
             dpop=guard,
             **parts,
         )

@@ -6,7 +6,7 @@
     ├── MemoryRevocations  a set that the application fills itself
     ├── postgres           the same set, kept in step with a table
     ├── feed               the same set, kept in step with an issuer's signed feed
-    └── receiver           an ASGI endpoint that fills a set with pushed logout tokens
+    └── receiver           an ASGI endpoint to which issuers push logout tokens and security events
 """
 
 from tokenward.revocation.memory import MemoryRevocations

@@ -1,11 +1,13 @@
 """Revocations kept in step with the table ``auth.revocations`` of a PostgreSQL (extra ``postgres``)."""
 
+import asyncio
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from tokenward.clock import Clock
-from tokenward.revocation.listener import Listener
-from tokenward.revocation.memory import MemoryRevocations
+from tokenward.revocation.listener import PATIENCE, Listener
+from tokenward.revocation.memory import MAX_ENTRIES, MemoryRevocations, TooMany
 from tokenward.revocation.protocol import Revocation
 
 CHANNEL = "taskward_revocations"
@@ -15,9 +17,14 @@ _COLUMNS = (
     "SELECT id, kind, value, extract(epoch FROM not_before)::float8 AS not_before, "
     "extract(epoch FROM expires_at)::float8 AS expires_at FROM auth.revocations WHERE expires_at > now()"
 )
+_WHOLE = f"{_COLUMNS} LIMIT $1"
 #: Identities are given out before they are committed, so a lower id can appear after a higher one. What may have become
 #: visible since the last look is told by its transaction: none older than the oldest that ran at that look.
-_NEW = f"{_COLUMNS} AND id > $1 AND age(xmin) <= age($2::text::xid)"
+_NEW = f"{_COLUMNS} AND id > $1 AND age(xmin) <= age($2::text::xid) LIMIT $3"
+_WRITE = (
+    "INSERT INTO auth.revocations (kind, value, not_before, expires_at) "
+    "VALUES ($1, $2, to_timestamp($3), to_timestamp($4))"
+)
 _OLDEST = "SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric % 4294967296)::text"
 _TRIGGERS = """
     SELECT count(DISTINCT c.relname) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
@@ -32,8 +39,15 @@ class PostgresRevocations(MemoryRevocations):
     ``problem`` is None, or what keeps revocations from arriving, in words for an operator.
     """
 
-    def __init__(self, listener: Listener, *, max_lag: float = 5, clock: Clock | None = None) -> None:
-        super().__init__(max_lag=max_lag, clock=clock)
+    def __init__(
+        self,
+        listener: Listener,
+        *,
+        max_lag: float = 5,
+        clock: Clock | None = None,
+        max_entries: int = MAX_ENTRIES,
+    ) -> None:
+        super().__init__(max_lag=max_lag, clock=clock, max_entries=max_entries)
         self._listener = listener
         self._looked_at = self._whole_at = -math.inf
         # The highest ids of the last two whole readings that were due. A look begins after the older one, so a
@@ -61,13 +75,32 @@ class PostgresRevocations(MemoryRevocations):
         finally:
             connection.terminate()
 
+    async def revoke(self, revocations: Iterable[Revocation]) -> None:
+        """Write revocations into the table, so that every process hears of them. Raises what the driver raises.
+
+        The table knows no issuers: what is written ends the tokens of every issuer that this name has tokens of.
+        """
+        ending = list(revocations)
+        if not ending:
+            return
+        rows = [(one.kind, one.value, one.not_before, one.expires_at) for one in ending]
+        async with asyncio.timeout(PATIENCE):
+            connection = await self._listener.connect()
+            try:
+                async with connection.transaction():
+                    await connection.executemany(_WRITE, rows)
+                    await connection.execute(f"SELECT pg_notify('{CHANNEL}', '')")
+            finally:
+                connection.terminate()
+        self.add(ending)
+
     async def _look(self, connection: Any, whole: bool) -> None:
         started = self._clock.monotonic()
         try:
             # Asked before the rows are read, so that it is never newer than they are.
             oldest = await connection.fetchval(_OLDEST)
             if whole or started - self._whole_at >= WHOLE_EVERY:
-                rows = await connection.fetch(_COLUMNS)
+                rows = await connection.fetch(_WHOLE, self.max_entries + 1)
                 missing = 2 - await connection.fetchval(_TRIGGERS)
                 self.replace(map(_revocation, rows))
                 if started - self._shifted_at >= WHOLE_EVERY:  # not at each reconnect, or the window would shrink
@@ -76,7 +109,13 @@ class PostgresRevocations(MemoryRevocations):
                 self._whole_at = started
                 self._problem = "the triggers on auth.session and auth.user are missing" if missing > 0 else None
             else:
-                self.add(map(_revocation, await connection.fetch(_NEW, self._above, self._oldest)))
+                self.add(
+                    map(_revocation, await connection.fetch(_NEW, self._above, self._oldest, self.max_entries + 1))
+                )
+        except TooMany as error:
+            self._problem = str(error)
+            self._whole_at = -math.inf
+            return
         except Exception as error:
             state = getattr(error, "sqlstate", None)
             if state not in ("42P01", "42501", "3F000", "42703"):
