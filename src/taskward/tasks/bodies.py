@@ -95,8 +95,10 @@ def page_json(rows: Iterable[Row], next_cursor: str | None) -> bytes:
 
 
 def _task(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in FIELDS}
+    task = {name: row[name] for name in FIELDS}
+    task["id"] = str(row["id"])  # asyncpg's UUID is a subclass, for which orjson would have to ask
+    return task
 
 
 def _json(value: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z)  # str: asyncpg's UUID is a subclass
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)

@@ -9,8 +9,8 @@ import base64
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from taskward.problems import SHUTTING_DOWN, TOO_MANY_STREAMS, Problem
 from tokenward.revocation.listener import Listener
@@ -38,11 +38,11 @@ class Stream:
     def __init__(self, owner: str, origin: str | None) -> None:
         self.owner, self.key = owner, digest(owner, 16)
         self.origin = digest(origin, 8) if origin else ""
-        self.ids: set[UUID] = set()
+        self.ids: set[str] = set()
         self.many = self.reset = self.ended = False
         self.woken = asyncio.Event()
 
-    def tell(self, ids: list[UUID]) -> None:
+    def tell(self, ids: list[str]) -> None:
         self.many = self.many or not ids or len(self.ids) + len(ids) > MAX_IDS
         self.ids = set() if self.many else self.ids.union(ids)
         self.woken.set()
@@ -69,7 +69,7 @@ class Changes:
         self._per_person, self._per_worker = per_person, per_worker
         self._streams: dict[str, set[Stream]] = {}
         self._count = 0
-        self._pending: dict[tuple[str, str], set[UUID] | None] = {}
+        self._pending: dict[tuple[str, str], set[str] | None] = {}
         self._everybody = False
         self._sender: asyncio.Task[None] | None = None
         self._poller: asyncio.Task[None] | None = None
@@ -117,7 +117,7 @@ class Changes:
 
     # Telling
 
-    def note(self, owner: str, task_id: UUID | None, origin: str | None) -> None:
+    def note(self, owner: str, task_id: str | None, origin: str | None) -> None:
         """A task of this owner changed; None for several. Told to all workers within 100 ms."""
         if len(self._pending) >= MAX_OWNERS:
             self._everybody = True
@@ -156,10 +156,9 @@ class Changes:
             key, origin, *ids = entry.split(",")
             mine = self._streams.get(key)
             if mine:
-                found = [UUID(bytes=base64.urlsafe_b64decode(f"{one}==")) for one in ids]
                 for stream in mine:
                     if not origin or stream.origin != origin:
-                        stream.tell(found)
+                        stream.tell(ids)
 
     async def _look(self, _connection: Any, whole: bool) -> None:
         """After a gap nobody can say what was missed."""
@@ -204,20 +203,21 @@ class Changes:
                         stream.tell([])
 
 
+@lru_cache(MAX_OWNERS)
 def digest(text: str, size: int) -> str:
     """A name for an owner or an origin that fits a notification and tells nothing about it."""
     raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def payload(pending: dict[tuple[str, str], set[UUID] | None]) -> str:
+def payload(pending: dict[tuple[str, str], set[str] | None]) -> str:
     """``owner,origin,id,id;owner,origin`` with as many ids as fit, or everybody when not even the owners do."""
     entries = [f"{owner},{origin}" for owner, origin in pending]
     room = MAX_PAYLOAD - sum(len(entry) + 1 for entry in entries)
     if room < 0:
         return EVERYBODY
     for number, ids in enumerate(pending.values()):
-        if ids and len(ids) * 23 <= room:
-            room -= len(ids) * 23
-            entries[number] += "".join(f",{base64.urlsafe_b64encode(one.bytes).rstrip(b'=').decode()}" for one in ids)
+        if ids and len(ids) * 37 <= room:
+            room -= len(ids) * 37
+            entries[number] += f",{','.join(ids)}"
     return ";".join(entries)

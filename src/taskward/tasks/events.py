@@ -74,7 +74,7 @@ class EventStream:
         elif stream.many:
             news = b"event: tasks\ndata: {}\n\n"
         elif stream.ids:
-            news = b"event: tasks\ndata: %b\n\n" % orjson.dumps({"ids": [str(one) for one in stream.ids]})
+            news = b"event: tasks\ndata: %b\n\n" % orjson.dumps({"ids": list(stream.ids)})
         else:
             return
         stream.reset = stream.many = False

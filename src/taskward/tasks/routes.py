@@ -1,7 +1,6 @@
 """The tasks API: paths, what each method of them answers, and what OpenAPI says of it."""
 
 from typing import Any
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -69,7 +68,7 @@ class _Telling(Endpoint):
                 return  # a repeat, which has made nothing
             found = response.headers["location"].rpartition("/")[2]
         streams: Streams = request.scope["streams"]
-        streams.changes.note(rows_of(request).owner, UUID(found) if found else None, origin(request))
+        streams.changes.note(rows_of(request).owner, found and found.lower(), origin(request))
 
 
 class Collection(_Telling):
