@@ -10,7 +10,6 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -19,6 +18,7 @@ from uuid_utils.compat import uuid4
 
 from taskward.database.connecting import Connector
 from taskward.database.failures import BECAME_REPLICA, driver_error, sqlstate, translated
+from taskward.database.slots import Slots
 from taskward.database.statement import ServerQuestion, Statement
 
 Row = Mapping[str, Any]
@@ -48,14 +48,15 @@ class Database:
         self._timeout = timeout
         self._idle = idle
         self._size = pool_size
-        self._slots = asyncio.Semaphore(pool_size)
+        self._slots = Slots(pool_size)
         self._busy: dict[Any, float] = {}  # asyncpg connections in use, and the deadline of each
-        self._opened = WeakSet[Any]()
+        self._used: dict[Any, tuple[int, float]] = {}  # all there are: generation, and when each was last used
         self._generation = 0  # connections of an earlier one are not used again
         self._empty = 0  # records of the pool whose connection was discarded
         self._closing = False
         self._watch: asyncio.Task[None] | None = None
         self.engine = self._create_engine()
+        self._pool = self._pool_of(self.engine)
 
     def _create_engine(self) -> AsyncEngine:
         def connect() -> Any:
@@ -84,25 +85,26 @@ class Database:
         self._closing = True
         if self._watch is None:
             return
+        deadline = time.monotonic() + self._timeout
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._timeout):
-                for _ in range(self._size):
-                    await self._slots.acquire()
+            for _ in range(self._size):
+                await self._slots.take(deadline)
         self._watch.cancel()
         for connection in list(self._busy):
             connection.terminate()
         # Not by SQLAlchemy's dispose(), which has no timeout: a server that says nothing does not say goodbye either.
-        idle = [connection.close(timeout=self._timeout) for connection in self._opened if not connection.is_closed()]
+        idle = [connection.close(timeout=self._timeout) for connection in self._used if not connection.is_closed()]
         await asyncio.gather(*idle, return_exceptions=True)
         self.engine.sync_engine.dispose(close=False)
+        self._pool = self._pool_of(self.engine)
+        self._used.clear()
         self._empty = 0
-        self._slots = asyncio.Semaphore(self._size)
+        self._slots = Slots(self._size)
 
-    @property
-    def _pool(self) -> QueuePool:
-        pool = self.engine.pool
-        assert isinstance(pool, QueuePool)  # noqa: S101 - as create_async_engine makes it
-        return pool
+    @staticmethod
+    def _pool_of(engine: AsyncEngine) -> QueuePool:
+        assert isinstance(engine.pool, QueuePool)  # noqa: S101 - as create_async_engine makes it
+        return engine.pool
 
     def of(self, owner: str) -> "Rows":
         """The rows of ``owner``: the only way to run a statement on a table."""
@@ -141,7 +143,7 @@ class Database:
                 raise
             finally:
                 del self._busy[connection]
-                self._give_back(pooled, fit=fit)
+                self._give_back(pooled, connection, fit=fit)
         except Exception as error:
             if sqlstate(driver_error(error)) == BECAME_REPLICA:
                 self._generation += 1  # look for the primary anew
@@ -149,25 +151,28 @@ class Database:
                 raise told from error
             raise
         finally:
-            self._slots.release()
+            self._slots.give()
         return rows
 
     async def _take_slot(self, deadline: float) -> None:
-        if self._slots.locked():
-            async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
-        else:
-            await self._slots.acquire()  # at once
+        self._check_open()  # nobody waits behind close(), which takes every slot
+        await self._slots.take(deadline)
+        try:
+            self._check_open()
+        except asyncpg.InterfaceError:
+            self._slots.give()
+            raise
+
+    def _check_open(self) -> None:
         if self._closing or self._watch is None:
-            self._slots.release()
             raise asyncpg.InterfaceError("the database is closed")
 
     def _idle_connection(self) -> PoolProxiedConnection | None:
         """The connection used last, without a greenlet; None when SQLAlchemy would have to connect."""
         if self._empty or not self._pool.checkedin():
             return None
-        pooled = self.engine.sync_engine.raw_connection()
-        if self._is_fit(pooled):
+        pooled = self._pool.connect()
+        if self._is_fit(pooled.driver_connection):
             return pooled
         self._discard(pooled)
         return None
@@ -186,11 +191,11 @@ class Database:
                 raise
             if pooled.record_info.pop("empty", False):  # type: ignore[union-attr]  # a pooled connection has a record
                 self._empty -= 1
-            if "used" not in pooled.info:
-                self._opened.add(pooled.driver_connection)
-                pooled.info["used"] = (generation, time.monotonic())
+            connection = pooled.driver_connection
+            if connection not in self._used:
+                self._used[connection] = generation, time.monotonic()
                 return pooled
-            if self._is_fit(pooled):
+            if self._is_fit(connection):
                 return pooled
             self._discard(pooled)
 
@@ -198,22 +203,22 @@ class Database:
         if not opening.cancelled() and opening.exception() is None:
             self._discard(opening.result())
 
-    def _is_fit(self, pooled: PoolProxiedConnection) -> bool:
+    def _is_fit(self, connection: Any) -> bool:
         """Whether a connection may be used (again): neither lost nor outdated nor unused for too long."""
-        generation, since = pooled.info["used"]
-        lost: bool = pooled.driver_connection.is_closed()  # type: ignore[union-attr]  # it has one until it is discarded
-        return generation == self._generation and not lost and time.monotonic() - since < self._idle
+        generation, since = self._used[connection]
+        return generation == self._generation and time.monotonic() - since < self._idle and not connection.is_closed()
 
     def _discard(self, pooled: PoolProxiedConnection) -> None:
         """Close a connection. SQLAlchemy keeps the empty record of one, and fills it when it is next checked out."""
+        self._used.pop(pooled.driver_connection, None)
         if not pooled.record_info.get("empty"):  # type: ignore[union-attr]  # as above
             pooled.record_info["empty"] = True  # type: ignore[index]  # as above
             self._empty += 1
         pooled.invalidate()
 
-    def _give_back(self, pooled: PoolProxiedConnection, *, fit: bool) -> None:
-        if fit and self._is_fit(pooled):
-            pooled.info["used"] = (self._generation, time.monotonic())
+    def _give_back(self, pooled: PoolProxiedConnection, connection: Any, *, fit: bool) -> None:
+        if fit and self._is_fit(connection):
+            self._used[connection] = self._generation, time.monotonic()
             pooled.close()
         else:
             self._discard(pooled)
@@ -223,6 +228,7 @@ class Database:
         while True:
             await asyncio.sleep(self._timeout * _GRAIN)
             now = time.monotonic()
+            self._slots.expire(now)
             silent = [connection for connection, deadline in self._busy.items() if deadline < now]
             for connection in silent:
                 connection.terminate()  # its statement ends with an error
