@@ -55,7 +55,8 @@ def all_statements() -> Iterator[tuple[str, Statement]]:
             yield name, value
     for name, calls in VARIANTS.items():
         for call in calls:
-            yield f"{name} {call}", getattr(statements, name)(**call)
+            said = (sorted(value) if isinstance(value, frozenset) else value for value in call.values())
+            yield f"{name} {dict(zip(call, said, strict=True))}", getattr(statements, name)(**call)
 
 
 def belongs_to_the_owner(statement: Statement) -> None:

@@ -81,7 +81,6 @@ async def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
         ({}, {"exp": 1_800_000_005, "nbf": 1_799_999_999, "unknown": {"members": ["are", "ignored"]}}),
         ({}, {"htu": "HTTPS://API.example:443/notes?query=1#fragment"}),
     ],
-    ids=str,
 )
 async def test_a_proof_may_say_this_too(header: dict[str, Any], claims: dict[str, Any]) -> None:
     async with guarded() as g:
@@ -151,7 +150,6 @@ async def test_two_authorization_headers_are_400_and_none_is_401_with_what_is_ac
      {"jkt": HOLDER.thumbprint[:-1]}, {"jkt": HOLDER.thumbprint, "x5t#S256": "x"}, {"x5t#S256": HOLDER.thumbprint},
      {"jwk": HOLDER.jwk}, {"jkt": HOLDER.thumbprint, "jwk": HOLDER.jwk}, [HOLDER.thumbprint],
      {"JKT": HOLDER.thumbprint}],
-    ids=str,
 )  # fmt: skip
 async def test_a_token_that_is_bound_to_anything_else_is_refused_however_it_comes(cnf: Any) -> None:
     async with guarded() as g:

@@ -84,7 +84,9 @@ ROWS: list[Row] = [
 
 
 @pytest.mark.parametrize(
-    ("name", "reason", "header", "claims"), ROWS, ids=lambda value: value if isinstance(value, str) else ""
+    ("name", "reason", "header", "claims"),
+    ROWS,
+    ids=[f"{number} {row[0].partition(' ')[0]}" for number, row in enumerate(ROWS)],  # keys differ from run to run
 )
 @pytest.mark.parametrize("seen", [False, True], ids=["first sight", "key seen before"])
 async def test_a_proof_that_is_wrong_in_one_thing_is_refused_and_not_used_up(

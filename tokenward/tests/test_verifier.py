@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from typing import Any
@@ -105,6 +106,7 @@ STANDARD = "+/" + "A" * 84
         "A" * 8193,
         "ＡＡ.ＢＢ.ＣＣ",
     ],
+    ids=map(str, itertools.count()),  # tokens differ from run to run
 )
 def test_anything_but_three_canonical_segments_is_refused(token: str) -> None:
     refused(token)
