@@ -35,7 +35,7 @@ audit: ; @PYTHON=$(PYTHON) sh scripts/audit.sh ## Ask the registries for known h
 lock: ; @PYTHON=$(PYTHON) sh scripts/lock.sh ## Write the lock files anew (UPGRADE=1 for newer versions)
 
 ##@ Parts of the tests
-test-python: install ; @$(BIN)/python -m pytest $(ARGS) ## The service (ARGS="-k name" for some of it)
+test-python: install ; @$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 15 $(ARGS) ## The service (ARGS="-k name" for some of it)
 test-web: install ; @npm --prefix web run --silent test ## The web client's own
 test-stack: ; @$(PYTHON) scripts/install.py build && STACK=1 $(BIN)/python -m pytest tests/stack $(ARGS) ## The whole stack as make run starts it; backup and restore
 test-browser: ; @$(PYTHON) scripts/install.py build && $(BIN)/python scripts/browser.py ## A person in a real Chromium
