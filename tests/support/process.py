@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,9 +23,12 @@ TASKWARD = (sys.executable, "-c", "import sys; from taskward.cli.main import mai
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port below those that the kernel gives to outgoing connections, so that it is free a moment later too."""
+    while True:
+        port = secrets.choice(range(10_000, 32_000))  # hypothesis seeds random, in every worker alike
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager
