@@ -97,3 +97,8 @@ def test_a_question_about_the_server_reaches_no_table_of_ours() -> None:
     with pytest.raises(TypeError, match="rows of people"):
         ServerQuestion(select(tasks).where(MINE))
     assert ServerQuestion(select(func.version())).sql
+
+
+def test_a_statement_that_does_not_bind_its_owner_is_refused_when_it_is_made() -> None:
+    with pytest.raises(TypeError, match="without their owner"):
+        Statement(select(tasks))

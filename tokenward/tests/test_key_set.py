@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tokenward.keyset import MAX_KEYS, KeySet, UnusableKey, UnusableKeySet, read_key
+from tokenward.keyset import ALGORITHMS, MAX_KEYS, KeySet, UnusableKey, UnusableKeySet, read_key
 from tokenward.testing.keys import SigningKey, b64, b64_int, spare_key
+from world import ALL_ALGORITHMS
 
 RSA = spare_key("RS256").jwk()
 GOOD = spare_key("EdDSA")
@@ -436,3 +437,30 @@ def test_the_kinds_of_keys_these_tests_make_are_what_they_say() -> None:
     assert isinstance(spare_key("ES256").private, ec.EllipticCurvePrivateKey)
     assert isinstance(spare_key("RS256").private, rsa.RSAPrivateKey)
     assert EC_X.bit_length() <= 256
+
+
+@pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
+def test_a_key_with_any_private_member_is_unusable(member: str) -> None:
+    with pytest.raises(UnusableKey, match="private key"):
+        read_key({**spare_key("RS256").jwk(), member: "AQAB"})
+
+
+def test_the_allowed_algorithms_are_those_that_keys_can_have() -> None:
+    read = {alg for name in ALL_ALGORITHMS for alg in read_key(spare_key(name).jwk()).algorithms}
+    assert read == ALGORITHMS == ALL_ALGORITHMS
+
+
+@pytest.mark.parametrize("crv", ["Ed25519", "P-256"])
+def test_crv_is_ignored_in_an_rsa_key(crv: str) -> None:
+    jwk = {name: value for name, value in spare_key("RS256").jwk().items() if name != "alg"}
+    assert read_key({**jwk, "crv": crv}).algorithms == {"RS256"}
+    with pytest.raises(UnusableKey, match="alg does not fit"):
+        read_key({**jwk, "crv": crv, "alg": "EdDSA" if crv == "Ed25519" else "ES256"})
+
+
+def test_a_set_without_a_usable_key_names_the_reason_for_each_key() -> None:
+    keys = [{**spare_key("EdDSA").jwk(), "d": "AQ"}, {"kty": "oct", "kid": "k"}]
+    with pytest.raises(UnusableKeySet, match=r"^no usable key: a private key .*; a symmetric key"):
+        KeySet.parse(json.dumps({"keys": keys}).encode())
+    with pytest.raises(UnusableKeySet, match="the set is empty"):
+        KeySet.parse(b'{"keys": []}')

@@ -13,8 +13,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenward import Authenticator, FailureThrottle, InvalidToken, JwksSource, Reason, SecretSource, TokenVerifier
+from tokenward import (
+    Authenticator,
+    FailureThrottle,
+    InvalidToken,
+    JwksSource,
+    Reason,
+    SecretSource,
+    TokenVerifier,
+)
 from tokenward.keyset import ALGORITHMS, KeySet, UnusableKey, UnusableKeySet, read_key
+from tokenward.secret import check_secret
 from tokenward.source import KeySource
 from tokenward.testing.clock import START, FakeClock
 from tokenward.testing.issuer import Issuer
@@ -173,3 +182,42 @@ def test_no_made_up_signature_and_no_guessed_secret_is_accepted(secret: str, dat
     if guessed != SECRET.encode():
         assert refusal(signed(guessed)) is Reason.SIGNATURE
     assert refusal(compact({"alg": "HS256"}, issuer.claims(), lambda _: data)) in (Reason.SIGNATURE, Reason.SHAPE)
+
+
+ENOUGH = "0123456789abcdef" * 3
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "-----BEGIN PUBLIC KEY-----" + ENOUGH,
+        ENOUGH + '{"kty" \n :"RSA"}',
+        "ssh-ed25519 AAAA" + ENOUGH,
+        "ssh-x " + ENOUGH,
+        " \n ssh-rsa AAAA" + ENOUGH,
+        "ecdsa-sha2-nistp256 AAAA" + ENOUGH,
+    ],
+)
+def test_every_form_of_a_key_file_is_refused_as_a_secret(pasted: str) -> None:
+    with pytest.raises(ValueError, match="is a key file"):
+        check_secret(pasted)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "----BEGIN",
+        "-----BEGI",
+        'kty":',
+        '"kty"',
+        '"kty"x:',
+        "x ssh-rsa A",
+        "xssh-rsa A",
+        "sshrsa A",
+        "ecdsasha A",
+        "ssh-rsa",
+        "ssh- A",
+    ],
+)
+def test_a_secret_that_only_resembles_a_key_file_is_accepted(odd: str) -> None:
+    check_secret(odd + ENOUGH)

@@ -268,3 +268,39 @@ async def test_time_is_looked_at_on_every_hit_at_both_ends() -> None:
             w.at_once(token)
         await w.clock.advance(5)
         assert await w.outcome(token) == "expired"
+
+
+async def test_a_cache_entry_holds_from_valid_from_until_before_valid_until() -> None:
+    async with world(leeway=30) as w:
+        now = w.clock.wall()
+        token = w.issuer.token("alice", iat=int(now), exp=int(now) + 600)
+        identity = await w.ask(token)
+        assert w.cache.get(token, identity.valid_from) is identity
+        before = identity.valid_until - 0.001
+        assert w.cache.get(token, before) is identity
+        assert w.cache.get(token, identity.valid_until) is None
+
+
+async def test_a_cached_token_is_refused_at_its_exp() -> None:
+    async with world(leeway=0) as w:
+        now = int(w.clock.wall())
+        token = w.issuer.token("alice", iat=now, exp=now + 600)
+        assert await w.outcome(token) == "ok:alice"
+        await w.clock.advance(now + 600 - w.clock.wall())
+        assert w.clock.wall() == now + 600
+        assert await w.outcome(token) == "expired"
+
+
+async def test_an_entry_that_no_longer_holds_is_removed_from_the_cache() -> None:
+    async with world(leeway=0) as w:
+        for lasts in (10, 600):
+            w.at_once(w.issuer.token("alice", exp=int(w.clock.wall()) + lasts))
+        short, long = (w.issuer.token("alice", exp=int(w.clock.wall()) + lasts) for lasts in (10, 600))
+        await w.clock.advance(10)
+        assert w.cache.get(short, w.clock.wall()) is None
+        assert len(w.cache) == 1
+        w.issuer.rotate()
+        w.issuer.remove(w.issuer.keys[0].kid)
+        await w.clock.advance(301)
+        assert w.cache.get(long, w.clock.wall()) is None
+        assert len(w.cache) == 0

@@ -15,7 +15,7 @@ from tokenward.keyset import KeySet, read_key
 from tokenward.testing.clock import START
 from tokenward.testing.issuer import Issuer
 from tokenward.testing.keys import ABSENT, SigningKey, b64, compact, spare_key
-from world import ALL_ALGORITHMS
+from world import ALL_ALGORITHMS, world
 
 NOW = START
 issuer = Issuer("https://id.example", audience="https://api.example", clock=lambda: NOW)
@@ -513,3 +513,36 @@ def accepted(verifier: TokenVerifier, jws: Jws, now: float) -> bool:
 
 def test_the_key_set_of_the_tests_is_a_key_set() -> None:
     assert len(KeySet.parse(json.dumps(issuer.jwks()).encode())) == 1
+
+
+async def test_every_refusal_has_a_reason_and_a_detail_for_the_log() -> None:
+    async with world(leeway=0) as w:
+        now = int(w.clock.wall())
+        good = w.issuer.token("alice")
+        refused = {
+            "expired": w.issuer.token("alice", iat=now - 900, exp=now - 75),
+            "lifetime": w.issuer.token("alice", iat=now, exp=now + 10_000_000),
+            "not_yet_valid": w.issuer.token("alice", iat=now + 40),
+            "claims": w.issuer.token("alice", iat="yesterday"),
+            "signature": w.issuer.token("alice", key=SigningKey.new(kid=w.issuer.signer.kid)),
+            "algorithm": w.issuer.token("alice", header={"alg": "none"}),
+            "issuer": w.issuer.token("alice", iss="https://elsewhere.example"),
+            "audience": w.issuer.token("alice", aud="https://elsewhere.example"),
+            "shape": good + "é",
+        }
+        for reason, token in refused.items():
+            with pytest.raises(InvalidToken) as refusal:
+                await w.ask(token)
+            assert str(refusal.value.reason) == reason
+            assert len(refusal.value.detail) > 8
+        with pytest.raises(InvalidToken) as expired:
+            await w.ask(refused["expired"])
+        assert expired.value.detail == "expired 75 seconds ago"
+
+
+@pytest.mark.parametrize("kid", [7, ["a"], {"a": 1}, True])
+async def test_a_kid_that_is_no_string_is_not_logged(kid: Any) -> None:
+    async with world() as w:
+        with pytest.raises(InvalidToken) as refusal:
+            await w.ask(w.issuer.token("alice", header={"kid": kid}))
+        assert refusal.value.kid is None
