@@ -30,6 +30,8 @@ WORKDIR /build
 COPY web/package.json web/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY web ./
+# Read by the browser's half, which is made here.
+ARG NEXT_PUBLIC_DPOP
 RUN npm run build
 
 FROM node:24.19.0-bookworm-slim AS web

@@ -24,6 +24,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 STAGES = {name: text for text, name in re.findall(r"(FROM \S+ AS (\S+)\n(?:(?!FROM ).*\n)*)", DOCKERFILE)}
+WEB_READS = "".join((ROOT / "web" / path).read_text() for path in ("lib/server/settings.ts", "server/start.mjs"))
 PINNED = r"[a-z/]+:\d+\.\d+(\.\d+)?-[a-z-]+"
 
 
@@ -196,19 +197,68 @@ def test_the_service_understands_its_command_and_its_settings(name: str) -> None
     with pytest.raises(SystemExit) as stopped:
         main([*arguments, "--help"])
     assert stopped.value.code == 0
-    given = {"POSTGRES_PASSWORD": "p" * 24}
-    environment = {key: interpolated(value, given) for key, value in SERVICES[name]["environment"].items()}
-    assert set(environment) <= {field.upper() for field in Settings.model_fields}
+    environment = container(name, {"POSTGRES_PASSWORD": "p" * 24})
     settings = Settings(_env_file=None, **{key.lower(): value for key, value in environment.items()})
     assert settings.jwt_issuer == settings.jwt_audience == settings.cors_origins == ("http://localhost:3000",)
+    assert settings.revocations == "database"
+
+
+def container(name: str, given: dict[str, str]) -> dict[str, str]:
+    """The environment of a container: a name without a value is passed on where it is set, and absent where not."""
+    entries = SERVICES[name]["environment"].items()
+    found = {key: given.get(key) if value is None else interpolated(value, given) for key, value in entries}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+#: Settings of .env.example that a container is not given, and why.
+KEPT_BACK = {
+    "HOST": "the image sets it",
+    "PORT": "the image sets it; in .env it is the published port",
+    "HOSTNAME": "the image sets it",
+    "JWT_SECRET": "stands instead of JWKS_URL, which the file sets",
+    "NEXT_PUBLIC_DPOP": "an argument of the image's build",
+}
+
+
+@pytest.mark.parametrize(("example", "name"), [(".env.example", "api"), ("web/.env.example", "web")])
+def test_every_setting_that_is_documented_reaches_its_container(example: str, name: str) -> None:
+    documented = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / example).read_text(), flags=re.MULTILINE))
+    assert len(documented) > 12
+    assert documented - set(SERVICES[name]["environment"]) - set(KEPT_BACK) == set()
+    required = {"POSTGRES_PASSWORD": "p" * 24, "BETTER_AUTH_SECRET": "s" * 32}
+    passed = {key for key, value in SERVICES[name]["environment"].items() if value is None}
+    assert set(container(name, required | dict.fromkeys(passed, "1"))) - set(container(name, required)) == passed
+
+
+def test_what_one_half_alone_needs_does_not_reach_the_other() -> None:
+    for secret in ("BETTER_AUTH_SECRET", "SMTP_URL", "REVOCATIONS_FEED_SECRET", "GOOGLE_CLIENT_SECRET"):
+        assert secret in SERVICES["web"]["environment"]
+        assert secret not in SERVICES["api"]["environment"]
+
+
+def test_a_page_that_binds_its_tokens_can_be_built() -> None:
+    assert "NEXT_PUBLIC_DPOP" in SERVICES["web"]["build"]["args"]
+    build = STAGES["web-build"]
+    assert build.index("ARG NEXT_PUBLIC_DPOP") < build.index("npm run build")
+    assert "process.env.NEXT_PUBLIC_DPOP" in (ROOT / "web/lib/api/dpop.ts").read_text()
+
+
+def test_every_variable_of_a_container_is_read() -> None:
+    read = {
+        "api": {field.upper() for field in Settings.model_fields} | {"DPOP"},
+        "web": set(re.findall(r"\b[A-Z][A-Z_]+\b", WEB_READS)),
+    }
+    read["migrate"] = read["api"]
+    read["web"] |= {f"{prefix}_CLIENT_{half}" for prefix in ("GOOGLE", "GITHUB", "OIDC") for half in ("ID", "SECRET")}
+    for name, known in read.items():
+        for variable in SERVICES[name]["environment"]:
+            assert variable in known or variable.startswith("OTEL_"), f"{name} does not read {variable}"
 
 
 def test_the_web_client_is_told_what_it_asks_for() -> None:
     asked = (ROOT / "web/lib/server/settings.ts").read_text()
-    for required in re.findall(r'required\("([A-Z_]+)"', asked):
+    for required in re.findall(r'required\(\s*"([A-Z_]+)"', asked):
         assert required in SERVICES["web"]["environment"], required
-    for name in SERVICES["web"]["environment"]:
-        assert f'"{name}"' in asked, f"{name} is read by nobody"
     assert (ROOT / "web" / SERVICES["web"]["command"][1]).is_file()
 
 

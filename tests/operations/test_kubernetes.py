@@ -1,6 +1,7 @@
 """The manifests: valid to Kubernetes' own schemas, as locked down as the containers of docker-compose.yml."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -107,6 +108,13 @@ def test_every_pod_has_a_network_policy_that_opens_no_port_to_everybody(workload
     assert all(rule.get("from") and rule.get("ports") for rule in policy.get("ingress", []))
 
 
+def secret_names(component: str) -> dict[str, bool]:
+    """What a deployment takes out of the secret, and whether it can do without."""
+    (one,) = pod(named("Deployment", f"taskward-{component}"))["containers"]
+    references = [entry["valueFrom"]["secretKeyRef"] for entry in one["env"] if "valueFrom" in entry]
+    return {reference["key"]: reference.get("optional", False) for reference in references}
+
+
 def test_the_settings_are_ones_that_the_two_halves_read() -> None:
     given = dict(named("ConfigMap", "taskward")["data"])
     web = (ROOT / "web/lib/server/settings.ts").read_text() + (ROOT / "web/server/start.mjs").read_text()
@@ -116,4 +124,41 @@ def test_the_settings_are_ones_that_the_two_halves_read() -> None:
     known = {name.lower(): value for name, value in given.items() if name in fields}
     settings = Settings(_env_file=None, database_url="postgresql://u:p@h/d", **known)
     assert settings.metrics_port == 9000
+    assert settings.public_url == given["TASKWARD_API_URL"], "the web client reaches the service by another name"
     assert not any(re_secret in name for name in given for re_secret in ("SECRET", "PASSWORD", "DATABASE_URL"))
+
+
+@pytest.mark.parametrize(("example", "name"), [(".env.example", "api"), ("web/.env.example", "web")])
+def test_every_setting_that_is_documented_is_in_the_settings_or_in_the_secret(example: str, name: str) -> None:
+    documented = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / example).read_text(), flags=re.MULTILINE))
+    offered = set(re.findall(r"^  (?:# )?([A-Z][A-Z0-9_]+): ", (FOLDER / "settings.yaml").read_text(), re.MULTILINE))
+    assert documented - offered - set(secret_names(name)) == set(KEPT_BACK) & documented
+
+
+#: Settings of .env.example that no pod is given, and why.
+KEPT_BACK = {
+    "HOST": "the manifests set it",
+    "PORT": "the manifests set it",
+    "JWT_SECRET": "stands instead of JWKS_URL, which the settings have",
+    "NEXT_PUBLIC_DPOP": "an argument of the image's build",
+}
+
+
+def test_every_setting_that_is_commented_out_is_taken_once_it_is_not() -> None:
+    """As YAML and as a setting: Kubernetes takes strings only."""
+    text = re.sub(r"(?m)^  # ([A-Z][A-Z0-9_]+: )", r"  \1", (FOLDER / "settings.yaml").read_text())
+    whole = yaml.safe_load(text)
+    assert len(whole["data"]) > len(named("ConfigMap", "taskward")["data"])
+    kubernetes_validate.validate(whole, VERSIONS[-1], strict=True)
+    assert all(isinstance(value, str) for value in whole["data"].values())
+    known = {name.lower(): value for name, value in whole["data"].items() if name.lower() in Settings.model_fields}
+    Settings(_env_file=None, database_url="postgresql://u:p@h/d", **known)
+
+
+def test_a_secret_that_not_everybody_needs_is_optional_and_named_where_it_is_made() -> None:
+    head = (FOLDER / "kustomization.yaml").read_text()
+    for half, required in {"api": {"DATABASE_URL"}, "web": {"DATABASE_URL", "BETTER_AUTH_SECRET"}}.items():
+        names = secret_names(half)
+        assert {name for name, optional in names.items() if not optional} == required
+        assert all(name in head for name in names)
+    assert "SMTP_URL" not in secret_names("api")
