@@ -18,31 +18,36 @@ from taskward.app import create_app
 from taskward.server.connection import Connection
 from tests.support.application import settings_for
 from tests.support.issuer import Issuer
+from tests.support.process import ROOT
 
-TABLE = """
+TABLES = """
     CREATE SCHEMA auth;
-    CREATE TABLE auth.revocations (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        kind text NOT NULL CHECK (kind IN ('sid', 'sub', 'grant')),
-        value text NOT NULL,
-        not_before timestamptz NOT NULL DEFAULT now(),
-        expires_at timestamptz NOT NULL
+    CREATE TABLE auth."user" (id text PRIMARY KEY, banned boolean);
+    CREATE TABLE auth.session (
+        id text PRIMARY KEY,
+        "userId" text NOT NULL REFERENCES auth."user" ON DELETE CASCADE,
+        "expiresAt" timestamptz NOT NULL
     );
-    CREATE TABLE auth.session (id text PRIMARY KEY);
-    CREATE TABLE auth."user" (id text PRIMARY KEY);
-    CREATE FUNCTION auth.ended() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        INSERT INTO auth.revocations (kind, value, expires_at)
-        VALUES (TG_ARGV[0], OLD.id, now() + interval '25 minutes');
-        PERFORM pg_notify('taskward_revocations', '');
-        RETURN NULL;
-    END $$;
-    CREATE TRIGGER ended AFTER DELETE ON auth.session FOR EACH ROW EXECUTE FUNCTION auth.ended('sid');
-    CREATE TRIGGER ended AFTER DELETE ON auth."user" FOR EACH ROW EXECUTE FUNCTION auth.ended('sub');
+    CREATE TABLE auth."oauthConsent" (id text PRIMARY KEY, "userId" text, "clientId" text);
 """
-"""As the web client's migration makes it, as far as the service looks at it."""
+"""Better Auth's own, with the columns that the triggers look at."""
 
-REVOKE = "INSERT INTO auth.revocations (kind, value, expires_at) VALUES ($1, $2, now() + interval '25 minutes')"
+SCHEMA = TABLES + (ROOT / "web/lib/server/revocations/schema.sql").read_text()
+"""The table of revocations and its triggers, as the web client makes them."""
+
+SIGN_IN = """
+    WITH person AS (
+        INSERT INTO auth."user" VALUES ($1, false) ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING id
+    )
+    INSERT INTO auth.session SELECT $2, id, now() + interval '7 days' FROM person
+"""
+SIGN_OUT = "DELETE FROM auth.session WHERE id = $1"
+
+REVOKE = (
+    "INSERT INTO auth.revocations (kind, value, not_before, expires_at)"
+    " VALUES ($1, $2, now(), now() + interval '25 minutes')"
+)
+"""A row and no notification."""
 
 
 class Events:
@@ -98,7 +103,7 @@ async def issuer() -> Issuer:
 async def database(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection to the service's database, in which the table of revocations was made."""
     connection = await asyncpg.connect(database_url)
-    await connection.execute(TABLE)
+    await connection.execute(SCHEMA)
     yield connection
     await connection.close()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import asyncpg
 import pytest
 
 from taskward.cli.main import main
-from tests.revocation.conftest import Start, seconds_until
+from tests.revocation.conftest import REVOKE, Start, seconds_until
 from tests.support.issuer import Issuer
 
 
@@ -40,6 +41,50 @@ async def test_sessions_revoke_ends_tokens_within_a_second(
     assert await _run("sessions", "revoke", option, value) == 0
     assert await seconds_until(mine, 401) < 1.3
     assert (await other.get("/api/me/tasks")).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["sid", "sub", "grant"])
+async def test_explain_says_that_a_token_was_revoked_and_by_which_rule(
+    database: asyncpg.Connection,
+    environment: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    issuer: Issuer,
+    kind: str,
+) -> None:
+    ago = int(time.time()) - 10
+    token = issuer.token("ada", sid="phone", client_id="app", iat=ago)
+    async with issuer.serve() as jwks:
+        monkeypatch.setenv("JWKS_URL", jwks)
+        assert await _run("explain", token) == 0
+        assert "✓ revocation: not among the 0 in force" in capfd.readouterr().out
+        await database.execute(REVOKE, kind, {"sid": "phone", "sub": "ada", "grant": "ada app"}[kind])
+        assert await _run("explain", token) == 1
+        said = capfd.readouterr().out
+        told = {"sid": "its session (sid 'phone')", "sub": "its person (sub 'ada')", "grant": "its client's access"}
+        assert f"✗ revocation: revoked: {told[kind]}" in said
+        assert said.endswith("This token is refused.\n")
+        assert await _run("explain", issuer.token("bob", sid="desk")) == 0
+        capfd.readouterr()
+        await database.execute("ALTER TABLE auth.revocations RENAME TO hidden")
+        assert await _run("explain", token) == 1
+        said = capfd.readouterr().out
+        assert "· revocation: auth.revocations is missing or may not be read" in said
+        assert said.endswith("This token cannot be judged now.\n")
+        assert token not in said
+
+
+async def test_check_names_each_table_and_trigger_that_is_missing(
+    database: asyncpg.Connection, environment: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await database.execute('DROP TRIGGER revoke_banned_people ON auth."user"')
+    await database.execute("ALTER TABLE auth.session DISABLE TRIGGER revoke_truncated_sessions")
+    assert await _run("check") == 1
+    named = "✗ revocations: no trigger after UPDATE on auth.user, no trigger before TRUNCATE on auth.session"
+    assert named in capfd.readouterr().out
+    await database.execute('DROP TABLE auth."oauthConsent", auth.session; DROP TABLE auth."user"')
+    assert await _run("check") == 1
+    assert "✗ revocations: auth.session is missing, auth.user is missing" in capfd.readouterr().out
 
 
 async def test_where_revocations_are_not_read_the_command_says_that_it_ends_nothing(

@@ -8,7 +8,7 @@ import time
 import asyncpg
 import pytest
 
-from tests.revocation.conftest import REVOKE, Start, kill_listeners, seconds_until, until_in_step
+from tests.revocation.conftest import REVOKE, SIGN_IN, SIGN_OUT, Start, kill_listeners, seconds_until, until_in_step
 
 LIMIT = 1.0
 
@@ -19,10 +19,11 @@ async def test_a_deleted_session_is_refused_at_every_replica_within_a_second(
     replicas = [await start(), await start()]
     mine = [await one.person("ada", sid="phone") for one in replicas]
     others = [await one.person("ada", sid="desk") for one in replicas]
-    await database.execute("INSERT INTO auth.session VALUES ('phone'), ('desk')")
+    for session in ("phone", "desk"):
+        await database.execute(SIGN_IN, "ada", session)
     for client in (*mine, *others):
         assert (await client.get("/api/me/tasks")).status_code == 200
-    await database.execute("DELETE FROM auth.session WHERE id = 'phone'")
+    await database.execute(SIGN_OUT, "phone")
     assert max(await asyncio.gather(*(seconds_until(client, 401) for client in mine))) < LIMIT
     answer = await mine[0].post("/api/me/tasks", json={"title": "never"})
     assert answer.status_code == 401
@@ -38,7 +39,8 @@ async def test_a_deleted_person_is_refused_with_every_token_from_before(
 ) -> None:
     replica = await start()
     before = await replica.person("ada", iat=int(time.time()) - 5)
-    await database.execute('INSERT INTO auth."user" VALUES (\'ada\'); DELETE FROM auth."user"')
+    await database.execute(SIGN_IN, "ada", "phone")
+    await database.execute('DELETE FROM auth."user"')
     assert await seconds_until(before, 401) < LIMIT
     after = await replica.person("ada", iat=int(time.time()) + 5)
     assert (await after.get("/api/me/tasks")).status_code == 200
@@ -112,11 +114,30 @@ async def test_a_missing_table_is_503_and_said_until_it_is_there(start: Start, d
     assert await seconds_until(mine, 200) < 3
 
 
-async def test_missing_triggers_are_said_by_readiness(start: Start, database: asyncpg.Connection) -> None:
+TRIGGERS = {
+    "revoke_deleted_sessions": ("session", "after DELETE on auth.session"),
+    "revoke_expired_sessions": ("session", "after UPDATE on auth.session"),
+    "revoke_truncated_sessions": ("session", "before TRUNCATE on auth.session"),
+    "revoke_deleted_people": ("user", "after DELETE on auth.user"),
+    "revoke_banned_people": ("user", "after UPDATE on auth.user"),
+    "revoke_truncated_people": ("user", "before TRUNCATE on auth.user"),
+    "revoke_withdrawn_consents": ("oauthConsent", "after DELETE on auth.oauthConsent"),
+}
+
+
+async def test_every_missing_trigger_is_named_by_readiness(start: Start, database: asyncpg.Connection) -> None:
     replica = await start()
-    await database.execute('ALTER TABLE auth."user" DISABLE TRIGGER ended')
-    await kill_listeners(database)  # so that it reads anew
-    await until_in_step(replica, "the triggers on auth.session and auth.user are missing")
+    for trigger, (table, event) in TRIGGERS.items():
+        for how, back in (("DISABLE", "ENABLE"), ("ENABLE REPLICA", "ENABLE ALWAYS")):
+            await database.execute(f'ALTER TABLE auth."{table}" {how} TRIGGER {trigger}')
+            await kill_listeners(database)  # so that it reads anew
+            await until_in_step(replica, f"no trigger {event}")
+            await database.execute(f'ALTER TABLE auth."{table}" {back} TRIGGER {trigger}')
+            await kill_listeners(database)
+            await until_in_step(replica)
+    await database.execute("DROP TABLE auth.session CASCADE")
+    await kill_listeners(database)
+    await until_in_step(replica, "auth.session is missing")
 
 
 async def test_a_hundred_thousand_revocations_in_one_transaction_are_read(
@@ -126,8 +147,8 @@ async def test_a_hundred_thousand_revocations_in_one_transaction_are_read(
     mine = await replica.person("ada", sid="s99999")
     await seconds_until(mine, 200)
     await database.execute(
-        "INSERT INTO auth.revocations (kind, value, expires_at)"
-        " SELECT 'sid', 's' || n, now() + interval '1 hour' FROM generate_series(1, 100000) n;"
+        "INSERT INTO auth.revocations (kind, value, not_before, expires_at)"
+        " SELECT 'sid', 's' || n, now(), now() + interval '1 hour' FROM generate_series(1, 100000) n;"
         " NOTIFY taskward_revocations, '*'"
     )
     assert await seconds_until(mine, 401) < 3
@@ -137,7 +158,8 @@ async def test_expired_rows_and_rows_taken_back_by_hand_hold_nothing(
     start: Start, database: asyncpg.Connection
 ) -> None:
     await database.execute(
-        "INSERT INTO auth.revocations (kind, value, expires_at) VALUES ('sid', 'old', now() - interval '1 second')"
+        "INSERT INTO auth.revocations (kind, value, not_before, expires_at)"
+        " VALUES ('sid', 'old', now(), now() - interval '1 second')"
     )
     replica = await start()
     assert (await (await replica.person("ada", sid="old")).get("/api/me/tasks")).status_code == 200

@@ -102,7 +102,7 @@ async def test_check_says_what_it_found_and_never_the_secret(
         monkeypatch.setenv("JWKS_URL", jwks)
         assert await asyncio.to_thread(main, ["check"]) == 0
         said = capfd.readouterr().out
-        assert f"✓ revocations: {feed[1]}: 1 in force" in said
+        assert "✓ revocations: 1 in force" in said
         feed[0].secret = "another"
         assert await asyncio.to_thread(main, ["check"]) == 1
         found = capfd.readouterr().out

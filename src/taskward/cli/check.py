@@ -11,9 +11,9 @@ import httpx
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from taskward.app import http_client, key_source, revocations_of, token_verifier
+from taskward.app import http_client, key_source, token_verifier
+from taskward.cli.ended import Unread, read_revocations
 from taskward.cli.findings import Finding, as_json
-from taskward.database.aside import connector
 from taskward.database.causes import advice, cause
 from taskward.database.dsn import ignored_parameters
 from taskward.database.engine import Database
@@ -25,9 +25,6 @@ from taskward.problems import DatabaseUnavailable
 from taskward.settings import BadSettings, Settings, load, load_settings
 from tokenward import Clock, FailureThrottle, JwksSource, KeysUnavailable
 from tokenward.events import safe_kid
-from tokenward.revocation.feed import FeedFailed, FeedRevocations
-from tokenward.revocation.listener import Listener
-from tokenward.revocation.postgres import PostgresRevocations
 
 OLDEST = 150_000
 """The oldest PostgreSQL that is supported, as ``server_version_num``."""
@@ -127,32 +124,13 @@ async def _migrations(settings: Settings) -> Finding:
 async def _revocations(settings: Settings) -> Finding:
     if settings.revocations == "off":
         return Finding("revocations", None, "off: tokens are accepted until they expire")
-    if settings.revocations != "database":
-        return await _feed(settings)
-    revocations = PostgresRevocations(Listener(connector(settings.database_url.get_secret_value())))
-    try:
-        await revocations.read()
-    except Exception as error:  # drivers raise what they like
-        return Finding("revocations", False, f"cannot be read ({cause(error)})", f"Check DATABASE_URL. {advice(error)}")
-    if revocations.problem is not None:
-        advised = "Start the web client once, which makes them, or grant this user SELECT"
-        return Finding("revocations", False, revocations.problem, advised)
-    return Finding("revocations", True, f"{len(revocations)} in force")
-
-
-async def _feed(settings: Settings) -> Finding:
     async with http_client(settings) as http:
-        clock = Clock()
-        source = key_source(settings, http, clock)
-        listener = Listener(connector(settings.database_url.get_secret_value()))
-        revocations = revocations_of(settings, listener, source, token_verifier(settings), clock)
-        assert isinstance(revocations, FeedRevocations)  # noqa: S101 - REVOCATIONS names neither off nor the database
+        source = key_source(settings, http, Clock())
         try:
-            await revocations.read()
-        except FeedFailed as failure:
-            advised = "Does Better Auth run there, with the feed's plugin, and is the secret in the URL the right one?"
-            return Finding("revocations", False, f"{revocations.url}: {failure}", advised)
-        return Finding("revocations", True, f"{revocations.url}: {len(revocations)} in force")
+            revocations = await read_revocations(settings, source, token_verifier(settings))
+        except Unread as failure:
+            return Finding("revocations", False, failure.seen, failure.advised)
+    return Finding("revocations", True, f"{len(revocations)} in force")
 
 
 async def _keys(settings: Settings) -> list[Finding]:

@@ -6,10 +6,12 @@ import sys
 import time
 
 from taskward.app import http_client, key_source, token_verifier
+from taskward.cli.ended import Unread, read_revocations
 from taskward.operating.writer import say, say_out
 from taskward.settings import Settings, load_settings
-from tokenward import Clock
-from tokenward.explain import Names, explain
+from tokenward import Clock, TokenVerifier
+from tokenward.explain import Finding, Names, explain, explain_revocation
+from tokenward.source import KeySource
 
 VARIABLES = Names("JWT_ISSUER", "JWT_AUDIENCE", "JWT_ALGORITHMS", "JWT_LEEWAY", "JWT_MAX_LIFETIME", "JWKS_URL")
 _SIGNS = {True: "✓", False: "✗", None: "·"}
@@ -24,15 +26,27 @@ def run(options: argparse.Namespace) -> int:
             if sys.stdin.isatty():
                 say("Paste the token, then press Enter and Ctrl-D:")
             token = sys.stdin.buffer.read().decode(errors="replace")
-    # A token has nothing to do with the database, so asking for one here would only be in the way.
+    # Without revocations a token has nothing to do with the database, so asking for one would only be in the way.
     settings = load_settings(database_url="postgresql://not-used")
+    if settings.revocations == "database":
+        settings = load_settings()
     return 0 if asyncio.run(_explain(settings, token)) else 1
+
+
+async def _revocation(settings: Settings, token: str, source: KeySource, verifier: TokenVerifier) -> Finding:
+    try:
+        return explain_revocation(token, await read_revocations(settings, source, verifier))
+    except Unread as failure:
+        return Finding("revocation", None, failure.seen, failure.advised)
 
 
 async def _explain(settings: Settings, token: str) -> bool:
     async with http_client(settings) as http:
         source = key_source(settings, http, Clock())
-        findings = await explain(token, token_verifier(settings), source, time.time(), VARIABLES)
+        verifier = token_verifier(settings)
+        findings = await explain(token, verifier, source, time.time(), VARIABLES)
+        if settings.revocations != "off":
+            findings.append(await _revocation(settings, token, source, verifier))
     for finding in findings:
         say_out(f"{_SIGNS[finding.passed]} {finding.check}: {finding.seen}")
         if finding.passed is not True and finding.advice:

@@ -8,8 +8,10 @@ from typing import Any
 
 from tokenward.errors import AuthError, InvalidToken, KeysUnavailable
 from tokenward.events import safe_kid
+from tokenward.identity import Identity
 from tokenward.jwks import JwksSource
 from tokenward.jws import MAX_TOKEN_BYTES, Jws, parse
+from tokenward.revocation.memory import MemoryRevocations
 from tokenward.source import KeySource
 from tokenward.verifier import TokenVerifier
 
@@ -60,6 +62,28 @@ async def explain(
     findings.extend(_offline(jws, verifier, now, names))
     findings.append(await _signature(jws, verifier, source, names))
     return findings
+
+
+def explain_revocation(token: str, revocations: MemoryRevocations) -> Finding:
+    """Whether this token is among ``revocations``, which were read, and by which rule."""
+    try:
+        claims = parse(bare_token(token)).claims
+    except InvalidToken:
+        return Finding("revocation", None, "not looked at, because this is no token")
+    subject, issuer, issued = claims.get("sub"), claims.get("iss"), claims.get("iat")
+    if not isinstance(subject, str) or not isinstance(issuer, str) or not _is_date(issued):
+        return Finding("revocation", None, "not looked at, because the token lacks sub, iss or iat")
+    found = revocations.revoked_by(Identity(subject, issuer, 0, 0, claims, claims))
+    if found is None:
+        only = "" if isinstance(claims.get("sid"), str) else "; it has no sid, so no sign-out can end it"
+        return Finding("revocation", True, f"not among the {len(revocations)} in force{only}")
+    until = f"tokens issued before {_moment(found.not_before)} are refused, and this one was issued {_moment(issued)}"
+    seen = {
+        "sid": f"revoked: its session (sid {_show(found.value)}) was ended",
+        "sub": f"revoked: its person (sub {_show(found.value)}) was ended: {until}",
+        "grant": f"revoked: its client's access to the person ({_show(found.value)}) was withdrawn: {until}",
+    }[found.kind]
+    return Finding("revocation", False, seen, "sign in again; a banned or deleted person cannot")
 
 
 def bare_token(pasted: str) -> str:

@@ -1,7 +1,9 @@
 """Revocations held in memory, so that a request is judged by one or two look-ups."""
 
 import logging
+import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from tokenward.clock import Clock
 from tokenward.identity import Identity
@@ -50,22 +52,23 @@ class MemoryRevocations:
     def __len__(self) -> int:
         return len(self._sessions) + len(self._subjects) + len(self._grants)
 
-    def is_revoked(self, identity: Identity) -> bool:
+    def is_revoked(self, identity: Identity[Any]) -> bool:
         return self.revoked_by(identity) is not None
 
-    def revoked_by(self, identity: Identity) -> Kind | None:
-        """The kind of revocation that ends this token, or None."""
+    def revoked_by(self, identity: Identity[Any]) -> Revocation | None:
+        """The revocation that ends this token, or None."""
         payload, issuer = identity.payload, identity.issuer
         session = payload.get("sid")
-        # A list or an object could not even be looked up.
-        if isinstance(session, str) and (session in self._sessions or (issuer, session) in self._sessions):
-            return "sid"
-        if self._subjects and _ended(self._subjects, issuer, identity.subject, payload["iat"]):
-            return "sub"
+        if isinstance(session, str):  # a list or an object could not even be looked up
+            if session in self._sessions:
+                return Revocation("sid", session, math.inf, self._sessions[session])
+            if (ends := self._sessions.get((issuer, session))) is not None:
+                return Revocation("sid", session, math.inf, ends, issuer)
+        if self._subjects and (found := _ended("sub", self._subjects, issuer, identity.subject, payload["iat"])):
+            return found
         if self._grants:
             value = f"{identity.subject} {payload.get('client_id') or payload.get('azp')}"
-            if _ended(self._grants, issuer, value, payload["iat"]):
-                return "grant"
+            return _ended("grant", self._grants, issuer, value, payload["iat"])
         return None
 
     def add(self, revocations: Iterable[Revocation]) -> None:
@@ -142,9 +145,9 @@ class MemoryRevocations:
                 _log.exception("an observer of revocations failed")
 
 
-def _ended(held: dict[Name, Times], issuer: str, value: str, issued_at: float) -> bool:
+def _ended(kind: Kind, held: dict[Name, Times], issuer: str, value: str, issued_at: float) -> Revocation | None:
     for name in (value, (issuer, value)):
         times = held.get(name)
         if times is not None and issued_at < times[0]:
-            return True
-    return False
+            return Revocation(kind, value, *times, issuer if name != value else "")
+    return None

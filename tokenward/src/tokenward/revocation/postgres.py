@@ -21,15 +21,37 @@ _WHOLE = f"{_COLUMNS} LIMIT $1"
 #: Identities are given out before they are committed, so a lower id can appear after a higher one. What may have become
 #: visible since the last look is told by its transaction: none older than the oldest that ran at that look.
 _NEW = f"{_COLUMNS} AND id > $1 AND age(xmin) <= age($2::text::xid) LIMIT $3"
+_UNREADABLE = {
+    "42P01": "auth.revocations is missing or may not be read",
+    "3F000": "auth.revocations is missing or may not be read",
+    "42501": "auth.revocations is missing or may not be read",
+    "42703": "auth.revocations lacks a column that is needed",
+}
 _WRITE = (
     "INSERT INTO auth.revocations (kind, value, not_before, expires_at) "
     "VALUES ($1, $2, to_timestamp($3), to_timestamp($4))"
 )
 _OLDEST = "SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric % 4294967296)::text"
-_TRIGGERS = """
-    SELECT count(DISTINCT c.relname) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-    WHERE c.relnamespace = to_regnamespace('auth') AND c.relname IN ('session', 'user')
-      AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+#: What keeps the table complete: the event and the table of each trigger, and the column without which there is no such
+#: event. tgtype is a bit set: 2 before, 8 delete, 16 update, 32 truncate (pg_trigger.h).
+_MISSING = """
+    WITH wanted (name, event, bits, tab, col) AS (VALUES
+        ('session', 'after DELETE', 8, to_regclass('auth.session'), 'id'),
+        ('session', 'after UPDATE', 16, to_regclass('auth.session'), 'expiresAt'),
+        ('session', 'before TRUNCATE', 32, to_regclass('auth.session'), 'expiresAt'),
+        ('user', 'after DELETE', 8, to_regclass('auth."user"'), 'id'),
+        ('user', 'after UPDATE', 16, to_regclass('auth."user"'), 'banned'),
+        ('user', 'before TRUNCATE', 32, to_regclass('auth."user"'), 'banned'),
+        ('oauthConsent', 'after DELETE', 8, to_regclass('auth."oauthConsent"'), 'id')
+    )
+    SELECT DISTINCT CASE WHEN tab IS NULL THEN 'auth.' || name || ' is missing'
+        ELSE 'no trigger ' || event || ' on auth.' || name END
+    FROM wanted
+    WHERE (tab IS NULL AND name <> 'oauthConsent') OR (
+        EXISTS (SELECT FROM pg_attribute WHERE attrelid = tab AND attname = col AND NOT attisdropped)
+        AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = tab AND NOT tgisinternal AND tgenabled IN ('O', 'A')
+            AND tgtype::int & bits > 0))
+    ORDER BY 1
 """
 
 
@@ -101,13 +123,13 @@ class PostgresRevocations(MemoryRevocations):
             oldest = await connection.fetchval(_OLDEST)
             if whole or started - self._whole_at >= WHOLE_EVERY:
                 rows = await connection.fetch(_WHOLE, self.max_entries + 1)
-                missing = 2 - await connection.fetchval(_TRIGGERS)
+                missing = [row[0] for row in await connection.fetch(_MISSING)]
                 self.replace(map(_revocation, rows))
                 if started - self._shifted_at >= WHOLE_EVERY:  # not at each reconnect, or the window would shrink
                     self._above, self._highest = self._highest, max((row["id"] for row in rows), default=0)
                     self._shifted_at = started
                 self._whole_at = started
-                self._problem = "the triggers on auth.session and auth.user are missing" if missing > 0 else None
+                self._problem = ", ".join(missing) or None
             else:
                 self.add(
                     map(_revocation, await connection.fetch(_NEW, self._above, self._oldest, self.max_entries + 1))
@@ -118,10 +140,10 @@ class PostgresRevocations(MemoryRevocations):
             return
         except Exception as error:
             state = getattr(error, "sqlstate", None)
-            if state not in ("42P01", "42501", "3F000", "42703"):
+            if state not in _UNREADABLE:
                 raise
             # The connection is well, so others may go on with it. This set is not: its lag grows.
-            self._problem = "auth.revocations is missing or may not be read"
+            self._problem = _UNREADABLE[state]
             self._whole_at = -math.inf
             return
         self._oldest, self._looked_at = oldest, started

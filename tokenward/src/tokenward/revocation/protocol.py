@@ -1,7 +1,7 @@
 """What the authenticator asks of a place that knows revoked tokens."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from tokenward.identity import Identity
 
@@ -32,7 +32,7 @@ class Revocations(Protocol):
     @property
     def lag(self) -> float: ...
 
-    def is_revoked(self, identity: Identity) -> bool:
+    def is_revoked(self, identity: Identity[Any]) -> bool:
         """Whether this verified token has been revoked. Called on every request, so it never waits."""
 
     async def start(self) -> None: ...
