@@ -589,7 +589,18 @@ def _other_kinds() -> list[Attack]:
                   "events": {"http://schemas.openid.net/event/backchannel-logout": {}}}  # fmt: skip
         return f.signed(claims, {"alg": "EdDSA", "kid": f.ed.kid, "typ": "logout+jwt"})
 
+    def security_event(f: Forger) -> str:
+        event = {"https://schemas.openid.net/secevent/caep/event-type/session-revoked": {}}
+        claims = {**f.victim, "jti": "1", "events": event}
+        return f.signed(claims, {"alg": "EdDSA", "kid": f.ed.kid, "typ": "secevent+jwt"})
+
+    def feed(f: Forger) -> str:
+        claims = {**f.victim, "next": "1", "complete": True, "events": []}
+        return f.signed(claims, {"alg": "EdDSA", "kid": f.ed.kid, "typ": "revocations+jwt"})
+
     rows = [
+        Attack("a security event token", "RFC 8417 §2.3", security_event, genuine=True),
+        Attack("an answer of the feed of revocations", "RFC 8725 §3.11", feed, genuine=True),
         Attack("an access token for another audience (at+jwt)", "RFC 9068 §4, RFC 8725 §3.8", at_jwt, genuine=True),
         Attack("an access token whose issuer is /api/auth", "RFC 8725 §3.8",
                lambda f: f.says(iss=f.issuer.url + "/api/auth"), genuine=True),
