@@ -55,7 +55,7 @@ ANY_VERSION = Preconditions()
 def preconditions(request: Request) -> Preconditions:
     """If-Match and If-None-Match of a request that changes a row (RFC 9110 §13.1.1, §13.1.2)."""
     versions = if_match(request)
-    value = _header(request, "if-none-match")
+    value = _header(request, b"if-none-match")
     if value == "*":
         versions["if_match"] = []
     elif value is not None:
@@ -68,19 +68,19 @@ def if_match(request: Request) -> dict[str, list[datetime]]:
 
     An empty If-Match allows no version: the client meant to guard the change and had no entity tag.
     """
-    value = _header(request, "if-match")
+    value = _header(request, b"if-match")
     return {} if value in (None, "*") else {"if_match": _versions(str(value), weak=False)}
 
 
 def not_modified(request: Request, current: str) -> bool:
     """Whether If-None-Match of a GET names this entity tag, compared weakly."""
-    value = _header(request, "if-none-match")
+    value = _header(request, b"if-none-match")
     return value == "*" or any(f'"{tag}"' == current for _, tag in _ENTITY_TAG.findall(value or ""))
 
 
-def _header(request: Request, name: str) -> str | None:
-    given = request.headers.getlist(name)
-    return ",".join(given).strip() if given else None
+def _header(request: Request, name: bytes) -> str | None:
+    given = [value for key, value in request.scope["headers"] if key == name]
+    return b",".join(given).decode("latin-1").strip() if given else None
 
 
 def _versions(value: str, *, weak: bool) -> list[datetime]:

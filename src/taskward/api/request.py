@@ -138,6 +138,8 @@ async def body(request: Request, *media_types: str, optional: bool = False) -> b
 
 def _is_one_of(content_type: str, media_types: tuple[str, ...]) -> bool:
     """Whatever parameters there are: JSON defines none (RFC 8259 §11). Only another charset than UTF-8 is refused."""
+    if content_type in media_types:
+        return True
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     named = (parameter.partition("=") for parameter in parameters)
     charsets = {value.strip().strip('"') for name, _, value in named if name.strip() == "charset"}
