@@ -296,3 +296,25 @@ async def test_a_limit_that_a_database_sets_for_idle_sessions_ends_none_of_ours(
     await asyncio.sleep(0.5)
     assert await pid(database) == first
     await database.close()
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+async def test_statements_that_meet_under_another_isolation_are_repeated_and_all_succeed(
+    make: Make, databases: Databases, database_url: str, isolation: str
+) -> None:
+    """Where the isolation cannot be set, as behind PgBouncer, PostgreSQL refuses what it cannot put in an order."""
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    await databases.connection.execute(f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = '{isolation}'")
+    database = await make(8, 10)
+    await fetch(database, "CREATE TABLE counter AS SELECT 0 AS n")
+    await asyncio.gather(*(fetch(database, "UPDATE counter SET n = n + 1") for _ in range(40)))
+    assert (await fetch(database, "SELECT n FROM counter"))[0]["n"] == 40
+
+
+async def test_a_statement_is_not_repeated_for_longer_than_the_timeout(make: Make) -> None:
+    database = await make(1, 0.5)
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnavailable, match=r".*"):
+        await fetch(database, "DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$")
+    assert 0.2 < time.monotonic() - began < 1.5
+    assert await pid(database), "its place is free again"

@@ -77,8 +77,12 @@ def replica_of(primary: EmbeddedPostgres, folder: Path) -> EmbeddedPostgres:
 
 
 @contextmanager
-def pgbouncer(server: EmbeddedPostgres, folder: Path, *, pool: int = 2) -> Iterator[str]:
-    """PgBouncer in transaction mode before the server, `pool` server connections for everybody; the database's URL."""
+def pgbouncer(server: EmbeddedPostgres, folder: Path, *, pool: int = 2, **settings: object) -> Iterator[str]:
+    """PgBouncer before the server, `pool` server connections for everybody; the database's URL.
+
+    It is in transaction mode; `settings` are others of pgbouncer.ini.
+    """
+    more = "\n".join(f"{name} = {value}" for name, value in {"pool_mode": "transaction", **settings}.items())
     port = free_port()
     (folder / "users.txt").write_text(f'"taskward" "{(server.folder / "password").read_text()}"\n')
     (folder / "pgbouncer.ini").write_text(
@@ -91,7 +95,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = plain
 auth_file = {folder}/users.txt
-pool_mode = transaction
+{more}
 default_pool_size = {pool}
 max_client_conn = 200
 server_login_retry = 0

@@ -65,6 +65,11 @@ def advice(error: BaseException) -> str:
     return "Is PostgreSQL up, and is DATABASE_URL right?"
 
 
+def is_servers(error: BaseException) -> bool:
+    """Whether a server or a pooler sent it. asyncpg makes errors of these classes too, which have no severity."""
+    return getattr(error, "severity", None) is not None
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """The error, what a library wrapped in it, and what those came from."""
     seen: set[int] = set()
@@ -80,8 +85,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _told(error: asyncpg.PostgresError) -> str:
     state = str(getattr(error, "sqlstate", "") or "")
     name = f"{type(error).__name__} {state}".strip()
-    # asyncpg makes errors of its own in these classes too; only the server's have a severity.
-    text = str(error).splitlines()[0][:300] if str(error) and getattr(error, "severity_en", None) else ""
+    text = str(error).splitlines()[0][:300] if str(error) and is_servers(error) else ""
     return f"{name}: {text}" if text and state.startswith(_TELLING) else name
 
 

@@ -7,6 +7,7 @@ driver leaves this file but as DatabaseUnavailable, or as a bug that may crash t
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 from uuid_utils.compat import uuid4
 
 from taskward.database.connecting import Connector
-from taskward.database.failures import BECAME_REPLICA, driver_error, sqlstate, translated
+from taskward.database.failures import BECAME_REPLICA, TO_BE_REPEATED, driver_error, sqlstate, translated
 from taskward.database.slots import Slots
 from taskward.database.statement import ServerQuestion, Statement
 
@@ -134,13 +135,18 @@ class Database:
             pooled = self._idle_connection() or await self._any_connection(deadline)
             connection: Any = pooled.driver_connection
             self._busy[connection] = deadline
-            fit = False
             try:
-                rows: list[Row] = await connection.fetch(statement.sql, *arguments)
-                fit = True
-            except asyncpg.PostgresError as error:
-                fit = getattr(error, "severity_en", None) == "ERROR"  # FATAL is the end of the session
-                raise
+                while True:
+                    try:
+                        fit = False
+                        rows: list[Row] = await connection.fetch(statement.sql, *arguments)
+                        fit = True
+                        break
+                    except asyncpg.PostgresError as error:
+                        fit = getattr(error, "severity_en", None) == "ERROR"  # FATAL is the end of the session
+                        if not fit or sqlstate(error) not in TO_BE_REPEATED or time.monotonic() > deadline - 0.1:
+                            raise
+                    await asyncio.sleep(random.random() / 50)  # noqa: S311 - so that two do not meet again
             finally:
                 del self._busy[connection]
                 self._give_back(pooled, connection, fit=fit)

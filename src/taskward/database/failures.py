@@ -3,7 +3,7 @@
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from taskward.database.causes import cause
+from taskward.database.causes import cause, is_servers
 from taskward.problems import DatabaseUnavailable
 
 #: Classes and codes of SQLSTATE that speak of the server's state and not of the statement (PostgreSQL, appendix A):
@@ -13,6 +13,8 @@ _NOT_NOW = ("08", "28", "3D", "3F", "40", "53", "55", "57", "58", "25006", "42P0
 _SHARD_MOVES = "could not find valid entry for shard"  # Citus, as XX000
 
 BECAME_REPLICA = "25006"
+#: Two statements met, and this one changed nothing: under another isolation than READ COMMITTED, or in a deadlock.
+TO_BE_REPEATED = ("40001", "40P01")
 
 
 def translated(error: BaseException) -> BaseException:
@@ -45,6 +47,8 @@ def sqlstate(error: BaseException) -> str:
 def _forget_values(error: BaseException) -> None:
     """A bug's traceback goes to the log, and what a person wrote does not: neither row nor argument."""
     error.detail = None  # type: ignore[attr-defined]  # "Failing row contains (…)"; asyncpg has no types
-    if getattr(error, "severity_en", None) is None:  # asyncpg's own, about an argument that it could not send
+    if not (
+        isinstance(error, asyncpg.PostgresError) and is_servers(error)
+    ):  # asyncpg's own, about an argument that it could not send
         error.args = ("an argument does not fit its column",)
         error.__cause__ = error.__context__ = None
