@@ -224,6 +224,19 @@ async def test_serve_on_an_unmigrated_database_is_one_line_and_3(shell: Shell, e
     assert done.err == "The database is not migrated: run taskward migrate.\n"
 
 
+@pytest.mark.parametrize(("reason", "code"), [("not migrated", 3), ("Cannot listen", 1)])
+async def test_why_it_does_not_serve_is_a_line_of_json_where_the_log_is_json(
+    shell: Shell, reason: str, code: int, empty_database_url: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        changes = {"DATABASE_URL": empty_database_url} if code == 3 else {"PORT": str(taken.getsockname()[1])}
+        done = await shell.run("serve", LOG_FORMAT="json", **changes)
+    assert (done.code, done.out) == (code, "")
+    (line,) = map(json.loads, done.err.splitlines())
+    assert line["level"] == "error"
+    assert reason in line["event"]
+
+
 @pytest.mark.parametrize(("setting", "workers"), [("PORT", "1"), ("METRICS_PORT", "2")])
 async def test_a_port_in_use_is_one_clear_line(shell: Shell, setting: str, workers: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

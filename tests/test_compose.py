@@ -158,6 +158,11 @@ def test_the_stack_can_be_looked_at_and_stopped_without_its_secrets(target: str,
     assert re.fullmatch(rf"compose {target}.* unused unused\n", said.read_text())
 
 
+def test_the_file_says_which_compose_it_needs_before_anything_else() -> None:
+    head, _, _ = (ROOT / "docker-compose.yml").read_text().partition("\nname:")
+    assert "Needs Docker Compose 2" in head
+
+
 def test_images_are_pinned_by_version() -> None:
     assert re.fullmatch(PINNED, SERVICES["db"]["image"])
     for image in re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE):

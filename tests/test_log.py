@@ -15,9 +15,13 @@ import httpx
 import pytest
 import pytest_asyncio
 import structlog
+from prometheus_client import CollectorRegistry
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from taskward.operating import log
-from taskward.operating.envelope import request_id_var
+from taskward.operating.envelope import Envelope, request_id_var
 from taskward.operating.metrics import Metrics
 from tests.support.issuer import Issuer, SigningKey
 from tests.support.postgres import Databases
@@ -26,6 +30,7 @@ from tokenward import InvalidToken, Reason
 
 REFUSED = 20
 LIMIT = 5
+PROBES = ("/healthz", "/readyz")
 ODD_IDS = ["", "two words", "a" * 65, "é", "semi;colon", 'quote"', "<b>", "%0a"]
 
 
@@ -95,6 +100,8 @@ async def live(story: Story, issuer: Issuer, alice: httpx.AsyncClient, port: int
         answers["searched"] = await alice.get("/api/me/tasks", params={"q": "hunter2"})
         answers["forged"] = await alice.get("/%1b%5b2J%0aforged%20line%e2%80%ae")
         answers["missing"] = await alice.get("/api/me/tasks", headers={"authorization": ""})
+        for path in PROBES:
+            answers[path] = await alice.get(path)
         for number, odd in enumerate(ODD_IDS):
             answers[f"odd-{number}"] = await alice.get("/openapi.json", headers={"x-request-id": odd.encode()})
         connection = await asyncpg.connect(database_url)
@@ -121,7 +128,7 @@ async def live(story: Story, issuer: Issuer, alice: httpx.AsyncClient, port: int
 
 
 def answered(story: Story) -> list[httpx.Response]:
-    return [answer for answer in story.answers.values() if answer.status_code != 429]
+    return [answer for path, answer in story.answers.items() if answer.status_code != 429 and path not in PROBES]
 
 
 def test_every_request_is_one_line_with_what_it_came_to(story: Story) -> None:
@@ -151,6 +158,42 @@ def test_json_is_one_object_a_line_from_the_first_to_the_last(story: Story) -> N
     else:
         assert not any(line.startswith("{") for line in story.lines)
         assert "\x1b" not in story.text, "no colours in a file"
+
+
+def test_a_probe_from_this_machine_that_finds_all_well_is_no_line(story: Story) -> None:
+    for path in PROBES:
+        assert story.answers[path].status_code == 200
+        assert not story.about("request", path=path)
+
+
+@pytest.mark.parametrize(("client", "status", "lines"), [("127.0.0.1", 503, 1), ("192.0.2.1", 200, 1), ("::1", 200, 0)])
+async def test_a_probe_that_fails_or_comes_from_elsewhere_is_a_line(
+    client: str, status: int, lines: int, captured: list[Any]
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = Route("/readyz", endpoint=lambda _: Response())
+        await Response(status_code=status)(scope, receive, send)
+
+    transport = httpx.ASGITransport(Envelope(app, Metrics(CollectorRegistry())), client=(client, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as asking:
+        assert (await asking.get("/readyz")).status_code == status
+    assert len(captured) == lines
+
+
+def test_keys_that_are_missing_while_all_starts_are_no_warning(
+    captured: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Service and issuer start side by side: five warnings at each start would be no news."""
+    now = 1000.0
+    monkeypatch.setattr(log.time, "monotonic", lambda: now)
+    events = log.LoggedEvents(Metrics(CollectorRegistry()), request_id_var)
+    events.fetched(outcome="failed", detail="ConnectError", seconds=0.1, keys=0)
+    now += log.STARTING_SECONDS
+    events.fetched(outcome="failed", detail="ConnectError", seconds=0.1, keys=0)
+    now -= log.STARTING_SECONDS
+    events.fetched(outcome="replaced", detail="", seconds=0.1, keys=1)
+    events.fetched(outcome="failed", detail="ConnectError", seconds=0.1, keys=0)
+    assert [line["log_level"] for line in captured] == ["info", "warning", "info", "warning"]
 
 
 def test_uvicorns_own_lines_come_in_the_same_form(story: Story) -> None:
@@ -231,8 +274,6 @@ def captured() -> Any:
 async def test_what_was_refused_past_the_limit_is_summed_up_even_when_nobody_comes_any_more(
     captured: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from prometheus_client import CollectorRegistry
-
     monkeypatch.setattr(log, "SUMMARY_SECONDS", 0.01)
     events = log.LoggedEvents(Metrics(CollectorRegistry()), request_id_var)
     for _ in range(7):

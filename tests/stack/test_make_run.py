@@ -51,6 +51,13 @@ def test_make_runs_stack_passes_the_smoke_test(tmp_path: Path) -> None:
         assert (wrong.returncode, wrong.stderr[:1]) == (1, "✗")
 
 
+def test_the_image_holds_no_library_that_resizes_images() -> None:
+    """sharp and libvips were half of it. The image is this folder (Dockerfile, stage `web`)."""
+    found = {path.name for path in (ROOT / "web/.next/standalone/node_modules").iterdir()}
+    assert found
+    assert not found & {"sharp", "@img"}
+
+
 async def rows(database_url: str) -> dict[str, list[str]]:
     """Every row of every table, in every schema of ours."""
     connection = await asyncpg.connect(database_url)

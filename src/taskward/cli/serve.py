@@ -2,14 +2,11 @@
 
 import argparse
 
-import structlog
-
 from taskward import environment
 from taskward.database import migrate as migrations
 from taskward.database.causes import advice, cause
 from taskward.database.schema import REVISION
 from taskward.operating import log
-from taskward.operating.writer import say, say_out
 from taskward.server import process
 from taskward.settings import BadSettings, Settings, load_settings
 
@@ -29,18 +26,12 @@ def serve_with(settings: Settings) -> int:
 def migrate(options: argparse.Namespace) -> int:
     """0 when the database is up to date, 1 when it could not be brought there."""
     settings = load_settings()
+    log.configure(settings.log_level, settings.log_format)
     reason = upgrade(settings)
-    if settings.log_format == "json":
-        log.configure(settings.log_level, settings.log_format)
-        told = structlog.get_logger("taskward.migrate")
-        if reason is None:
-            told.info(f"The database is at revision {REVISION}.")
-        else:
-            told.error(f"The database could not be migrated: {reason}")
-    elif reason is None:
-        say_out(f"The database is at revision {REVISION}.")
+    if reason is None:
+        log.tell(f"The database is at revision {REVISION}.", settings.log_format, failed=False)
     else:
-        say(f"The database could not be migrated: {reason}")
+        log.tell(f"The database could not be migrated: {reason}", settings.log_format)
     return 0 if reason is None else 1
 
 

@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from taskward.operating.metrics import Metrics
-from taskward.operating.writer import WriterFactory
+from taskward.operating.writer import WriterFactory, say, say_out
 from tokenward import AuthEvents, InvalidToken
 from tokenward.events import safe_kid
 
@@ -52,6 +52,16 @@ def configure(level: str, log_format: str, *, traced: bool = False) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(number)
     logging.getLogger("uvicorn.access").disabled = True  # one line a request is ours
+
+
+def tell(text: str, log_format: str, *, failed: bool = True) -> None:
+    """The one line with which a command ends: in the log where that is JSON, else for the person who started it."""
+    if log_format == "json":
+        structlog.get_logger("taskward").log(logging.ERROR if failed else logging.INFO, text)
+    elif failed:
+        say(text)
+    else:
+        say_out(text)
 
 
 def _json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
@@ -153,8 +163,8 @@ class LoggedEvents(AuthEvents):
         self._metrics.fetched(outcome, seconds)
         if outcome == "failed":
             starting = self._starting_until is not None and time.monotonic() < self._starting_until
-            say = self._log.info if starting else self._log.warning
-            say("key set not fetched", detail=detail, seconds=round(seconds, 3))
+            write = self._log.info if starting else self._log.warning
+            write("key set not fetched", detail=detail, seconds=round(seconds, 3))
             return
         self._starting_until = None
         if outcome == "replaced":

@@ -18,11 +18,11 @@ from taskward.database.engine import Database
 from taskward.database.schema import REVISION
 from taskward.operating import health, log
 from taskward.operating.metrics import AllWorkers
-from taskward.operating.writer import say
 from taskward.problems import DatabaseUnavailable
 from taskward.server.connection import Connection
 from taskward.settings import Settings
 
+CANNOT_LISTEN = 1
 BAD_SETTINGS = 2
 NOT_MIGRATED = 3
 GRACE_SECONDS = 20
@@ -41,11 +41,12 @@ def serve(settings: Settings) -> int:
     try:
         asyncio.run(_check_migrated(settings))
     except health.NotMigrated:
-        say(f"{health.NOT_MIGRATED}.")
+        log.tell(f"{health.NOT_MIGRATED}.", settings.log_format)
         return NOT_MIGRATED
     except DatabaseUnavailable as error:
         if error.reason.startswith("ClientConfigurationError"):  # that does not mend itself
-            say(f"DATABASE_URL: {error.reason}. See PGPORT, PGUSER, PGSSLMODE and their like.")
+            why = f"DATABASE_URL: {error.reason}. See PGPORT, PGUSER, PGSSLMODE and their like."
+            log.tell(why, settings.log_format)
             return BAD_SETTINGS
         structlog.get_logger("taskward").warning(
             "the database cannot be reached yet; serving, and waiting for it", reason=error.reason
@@ -54,12 +55,15 @@ def serve(settings: Settings) -> int:
         try:
             listeners = [stack.enter_context(listener) for listener in _listen(settings.host, settings.port)]
         except (OSError, ValueError) as error:
-            return _cannot_listen("HOST", settings.host, "PORT", settings.port, error)
+            log.tell(_cannot_listen("HOST", settings.host, "PORT", settings.port, error), settings.log_format)
+            return CANNOT_LISTEN
         try:
             _serve_metrics(settings, stack)
         except (OSError, ValueError) as error:
             port = settings.metrics_port
-            return _cannot_listen("METRICS_HOST", settings.metrics_host, "METRICS_PORT", port, error)
+            why = _cannot_listen("METRICS_HOST", settings.metrics_host, "METRICS_PORT", port, error)
+            log.tell(why, settings.log_format)
+            return CANNOT_LISTEN
         address, port = listeners[0].getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         structlog.get_logger("taskward").info("serving", url=f"http://{shown}:{port}", workers=settings.workers)
@@ -177,13 +181,12 @@ def _listen(host: str, port: int) -> list[socket.socket]:
 
 def _cannot_listen(
     host_setting: str, host: str, port_setting: str, port: int | None, error: OSError | ValueError
-) -> int:
+) -> str:
     if isinstance(error, ValueError):  # a UnicodeError, for a name that no host can have
         why: str | None = "it is not the name or address of a host"
     else:
         why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
-    say(f"Cannot listen on {host} port {port}: {why}. Set {port_setting} or {host_setting}.")
-    return 1
+    return f"Cannot listen on {host} port {port}: {why}. Set {port_setting} or {host_setting}."
 
 
 async def _check_migrated(settings: Settings) -> None:
