@@ -415,7 +415,7 @@ def test_a_limit_that_would_not_mean_what_it_says_is_refused(load: Load, limit: 
 
 
 def test_metrics_have_a_port_of_their_own(load: Load) -> None:
-    assert "another one than PORT" in only(load, PORT="9000", METRICS_PORT="9000")
+    assert "must differ from PORT" in only(load, PORT="9000", METRICS_PORT="9000")
 
 
 @pytest.mark.parametrize("proxy", ["10.0.0.0/33", "*", "10.0.0.1/8", "10.0.0.1:80", "proxy"])

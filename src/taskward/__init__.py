@@ -1,3 +1,3 @@
-"""Taskward: each person's own tasks behind Better Auth tokens, verified without ever asking the front end."""
+"""Taskward: a task service. It verifies Better Auth tokens locally and serves each person their own tasks."""
 
 __version__ = "0.1.0"

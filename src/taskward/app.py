@@ -1,4 +1,4 @@
-"""The composition root: create_app(settings) is the only place where things are built."""
+"""The composition root: create_app(settings) builds every part of the service."""
 
 import asyncio
 import contextlib
@@ -59,12 +59,12 @@ if TYPE_CHECKING:
 
 GAUGE_SECONDS = 5.0
 
-#: What the API serves; a further resource is one more entry.
+#: The resources of the API. To add a resource, add an entry.
 RESOURCES: tuple[Resource, ...] = (TASKS, EVENTS)
 
 
 def from_environment() -> ASGIApp:
-    """What uvicorn calls in each worker."""
+    """The application factory that uvicorn calls in each worker. Raises BadSettings."""
     settings = load_settings()
     log.configure(settings.log_level, settings.log_format, traced=settings.otel_exporter_otlp_endpoint is not None)
     return create_app(settings, metrics=Metrics())
@@ -77,7 +77,10 @@ def create_app(
     clock: Clock | None = None,
     metrics: Metrics | None = None,
 ) -> ASGIApp:
-    """The service as one ASGI application, lifespan included; ``http`` fetches the key set, ``clock`` tells time."""
+    """The service as one ASGI application, lifespan included.
+
+    ``http`` fetches the key set and is closed at shutdown. ``clock`` tells the time.
+    """
     clock = clock or Clock()
     metrics = metrics or Metrics(CollectorRegistry())
     tracing = _traces(settings)
@@ -137,7 +140,7 @@ def create_app(
     api = AuthenticationMiddleware(gate, BearerBackend(authenticator))
     app = Starlette(
         routes=[
-            PrivateMount("/api", api),  # private by where it stands
+            PrivateMount("/api", api),  # every path below /api needs a token
             *health.routes(health.Readiness(db, source, REVISION, revocations=revocations)),
             *openapi.routes(RESOURCES, settings.public_url),
             *docs.routes(),
@@ -159,7 +162,7 @@ def create_app(
 def _traces(settings: Settings) -> "Traces | None":
     if settings.otel_exporter_otlp_endpoint is None:
         return None
-    from taskward.operating.traces import Traces  # its packages are an extra
+    from taskward.operating.traces import Traces  # needs the extra "otel"
 
     return Traces(settings.otel_exporter_otlp_endpoint)
 
@@ -167,10 +170,10 @@ def _traces(settings: Settings) -> "Traces | None":
 def key_source(
     settings: Settings, http: httpx.AsyncClient, clock: Clock, events: log.LoggedEvents | None = None
 ) -> KeySource:
-    """Where keys come from: the shared secret or the key set, never both (Settings refuses that)."""
+    """The source of the keys: the shared secret or the key set. Settings refuses both at once."""
     if settings.jwt_secret is not None:
         return SecretSource(settings.jwt_secret.get_secret_value())
-    assert settings.jwks_url is not None  # noqa: S101 - Settings has made sure of one of the two
+    assert settings.jwks_url is not None  # noqa: S101 - Settings requires one of the two
     return JwksSource(
         settings.jwks_url,
         http,
@@ -185,7 +188,7 @@ def key_source(
 def revocations_of(
     settings: Settings, listener: Listener, source: KeySource, verifier: TokenVerifier, clock: Clock | None = None
 ) -> PostgresRevocations | FeedRevocations | None:
-    """Where revocations are read, or None."""
+    """The reader of revocations that ``REVOCATIONS`` names, or None when it is off."""
     if settings.revocations == "off":
         return None
     lag = settings.revocations_max_lag
@@ -214,14 +217,14 @@ def token_verifier(settings: Settings) -> TokenVerifier:
 
 
 def http_client(settings: Settings) -> httpx.AsyncClient:
-    """What fetches the key set. A proxy from the environment is for the way out of a network, not for this machine."""
-    # With trust_env off, certificates are named here: SSL_CERT_FILE holds for this machine too.
+    """The HTTP client for the key set. It uses a proxy of the environment unless the key server is on this machine."""
+    # trust_env=False would also ignore SSL_CERT_FILE. Therefore the certificates are passed in.
     proxied = not key_server_is_local(settings) and bool(environment.proxies_set())
     return httpx.AsyncClient(trust_env=proxied, verify=environment.certificates())
 
 
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:
-    assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - the handler table sends nothing else here
+    assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - registered for this class only
     structlog.get_logger("taskward.database").error(
         "database unavailable", reason=error.reason, request_id=request.scope.get("request_id")
     )

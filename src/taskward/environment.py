@@ -1,4 +1,4 @@
-"""What libraries read of the environment besides our settings, looked at before they do: nothing of it may crash."""
+"""Checks of the environment variables that libraries read by themselves, made before those libraries read them."""
 
 import os
 import ssl
@@ -10,7 +10,10 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 
 
 def problems(*, proxied: bool) -> list[str]:
-    """A line for each variable that would stop the HTTP client; those of proxies only where it is ``proxied``."""
+    """One line for each variable that would make the HTTP client fail.
+
+    Variables for proxies count only when the client is ``proxied``.
+    """
     found = []
     context: ssl.SSLContext | bool = False
     try:
@@ -25,16 +28,18 @@ def problems(*, proxied: bool) -> list[str]:
         try:
             proxy = httpx.URL(url if "://" in url else f"http://{url}")
             if not proxy.host or not 0 < (proxy.port or 1) < 65536:
-                raise ValueError("no host, or a port that there is not")
+                raise ValueError("no host, or a port out of range")
             httpx.AsyncClient(proxy=proxy, trust_env=False, verify=context)
         except ImportError:
             found.append(f"{name}: is a SOCKS proxy. Run pip install 'httpx[socks]', or unset it")
-        except Exception:  # httpx raises what its parts do, perhaps with the proxy's password in it
-            found.append(f"{name}: is not the URL of a proxy, such as http://proxy.example:3128. Mend it, or unset it")
+        except Exception:  # any error, whose text may hold the proxy's password
+            found.append(
+                f"{name}: is not the URL of a proxy, such as http://proxy.example:3128. Correct it, or unset it"
+            )
     if proxies and not found:
         try:
             httpx.AsyncClient(verify=context)
-        except Exception:  # the proxies are well, so it is the exceptions from them
+        except Exception:  # the proxies are good, so the fault is in NO_PROXY
             found.append(
                 "NO_PROXY: has an entry that cannot be read, such as a network in IPv6. "
                 "List hosts, domains and addresses, separated by commas"
@@ -43,15 +48,15 @@ def problems(*, proxied: bool) -> list[str]:
 
 
 def certificates() -> ssl.SSLContext:
-    """Who is trusted to name a server: SSL_CERT_FILE or SSL_CERT_DIR, or else certifi's list."""
+    """The trusted certificate authorities: SSL_CERT_FILE or SSL_CERT_DIR, or else certifi's list."""
     return httpx.create_ssl_context()
 
 
 def proxies_set() -> dict[str, str]:
-    """The proxies httpx would use, by scheme."""
+    """The URLs of the proxies that httpx would use, by scheme."""
     return {scheme: url for scheme, url in getproxies().items() if scheme in ("http", "https", "all") and url}
 
 
 def workers_folder_given() -> bool:
-    """Whether PROMETHEUS_MULTIPROC_DIR is set already, which is Taskward's to set for its own workers."""
+    """Whether PROMETHEUS_MULTIPROC_DIR is set. Only Taskward may set it, for its own workers."""
     return any(os.environ.get(name) for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"))

@@ -1,4 +1,4 @@
-"""Every failure that the service answers with, as data, and its one rendering: problem+json (RFC 9457)."""
+"""Every error that the service answers with, as data, and its rendering as problem+json (RFC 9457)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,24 +13,27 @@ from tokenward import AuthError
 
 MEDIA_TYPE = "application/problem+json"
 
-#: What OpenAPI calls the answers of each status, and says of them.
+#: Name and description of each error status in OpenAPI.
 DESCRIBED = {
     400: ("BadRequest", "The request cannot be read: body not JSON, or two Authorization headers."),
-    401: ("Unauthenticated", "No token, or one that was refused; see `WWW-Authenticate`."),
-    403: ("NotOwner", "The path names somebody else."),
-    404: ("NotFound", "No such task of this person."),
-    405: ("MethodNotAllowed", "Not with this method; see `Allow`."),
-    406: ("NotAcceptable", "The Accept header rules JSON out."),
+    401: ("Unauthenticated", "The token is missing or refused; see `WWW-Authenticate`."),
+    403: ("NotOwner", "The path names another user than the token."),
+    404: ("NotFound", "The caller has no such task."),
+    405: ("MethodNotAllowed", "The path does not have this method; see `Allow`."),
+    406: ("NotAcceptable", "The Accept header excludes the media type of the answer."),
     412: ("PreconditionFailed", "`If-Match` no longer holds."),
     413: ("ContentTooLarge", "The body is larger than 64 KiB."),
-    415: ("UnsupportedMediaType", "The body is of another media type."),
-    422: ("Invalid", "Some of what was sent is not valid; every bad field is in `errors`."),
-    429: ("TooManyFailures", "Too many refused tokens from this address, or too many open streams; see `Retry-After`."),
+    415: ("UnsupportedMediaType", "The body has another media type than the operation takes."),
+    422: ("Invalid", "The body or the query is not valid; `errors` names every bad field."),
+    429: (
+        "TooManyFailures",
+        "Too many refused tokens from this client IP, or too many open streams; see `Retry-After`.",
+    ),
     500: ("Crashed", "Something went wrong on our side."),
-    503: ("Unavailable", "Keys, revocations or database cannot be reached right now; see `Retry-After`."),
+    503: ("Unavailable", "Keys, revocations or the database are unavailable; see `Retry-After`."),
 }
 
-#: ``error_type`` of what tokenward refuses; its errors bring their own code and text.
+#: ``error_type`` by status of the errors of tokenward. Code and text come from the error.
 _AUTH_TYPES = {
     400: "bad_request",
     401: "authentication_error",
@@ -41,7 +44,7 @@ _AUTH_TYPES = {
 
 
 class Kind(NamedTuple):
-    """One kind of failure; ``detail`` is the fixed phrase that a client is told."""
+    """One kind of error. ``detail`` is the fixed sentence that the client gets."""
 
     status: int
     error_type: str
@@ -55,39 +58,37 @@ def _named(status: int, word: str, detail: str) -> Kind:
 
 BAD_REQUEST = Kind(400, "bad_request", "invalid_request", "The request cannot be read")
 MALFORMED_JSON = Kind(400, "bad_request", "malformed_json", "The body is not valid JSON")
-PREFLIGHT_REFUSED = Kind(
-    400, "bad_request", "invalid_request", "Pages of that origin may not ask for this; CORS_ORIGINS says which may"
-)
-NOT_OWNER = Kind(403, "authorization_error", "not_owner", "The path names somebody else; use your own id, or me")
-NOT_FOUND = _named(404, "not_found", "There is nothing here by that name")
-METHOD_NOT_ALLOWED = _named(405, "method_not_allowed", "This path does not answer to that method; see Allow")
-NOT_ACCEPTABLE = _named(406, "not_acceptable", "Answers are application/json; the Accept header rules that out")
+PREFLIGHT_REFUSED = Kind(400, "bad_request", "invalid_request", "CORS does not allow this origin, method or header")
+NOT_OWNER = Kind(403, "authorization_error", "not_owner", "The path names another user; use your own id, or me")
+NOT_FOUND = _named(404, "not_found", "There is nothing at this path")
+METHOD_NOT_ALLOWED = _named(405, "method_not_allowed", "This path does not have that method; see Allow")
+NOT_ACCEPTABLE = _named(406, "not_acceptable", "Answers are application/json; the Accept header excludes that")
 REQUEST_TIMEOUT = _named(408, "request_timeout", "The request took too long to arrive")
 PRECONDITION_FAILED = _named(
-    412, "precondition_failed", "The task has changed since that ETag; fetch it again and decide anew"
+    412, "precondition_failed", "The task has changed since that ETag; fetch it again and decide again"
 )
 CONTENT_TOO_LARGE = _named(413, "content_too_large", "The body is larger than 64 KiB")
-URI_TOO_LONG = _named(414, "uri_too_long", "The address is longer than 8 KiB")
+URI_TOO_LONG = _named(414, "uri_too_long", "The URL is longer than 8 KiB")
 UNSUPPORTED_MEDIA_TYPE = _named(415, "unsupported_media_type", "Send the body as application/json")
-INVALID = _named(422, "validation_error", "Some of what was sent is not valid; see errors")
+INVALID = _named(422, "validation_error", "The body or the query is not valid; see errors")
 TOO_MANY_STREAMS = Kind(
     429,
     "rate_limited",
     "too_many_streams",
-    "There are too many open event streams; close one, or ask for the list now and then",
+    "There are too many open event streams; close one, or poll the list instead",
 )
 HEAD_TOO_LARGE = _named(431, "header_fields_too_large", "A request has at most 100 header fields and 64 KiB of them")
 CRASHED = _named(500, "internal_error", "Something went wrong on our side")
-SHUTTING_DOWN = Kind(503, "unavailable", "shutting_down", "This process is about to end; others serve")
+SHUTTING_DOWN = Kind(503, "unavailable", "shutting_down", "This process is shutting down; try again")
 DATABASE_UNAVAILABLE = Kind(
     503, "unavailable", "database_unavailable", "The database cannot be reached right now; try again shortly"
 )
 
 
 class Problem(Exception):
-    """A refusal.
+    """An error that is answered with ``kind``, or with ``detail`` in place of its fixed sentence.
 
-    ``errors`` has one entry for each bad field; ``reason`` is for the log and never leaves the service.
+    ``errors`` has one entry ``{"field", "message"}`` for each bad field. ``reason`` is written to the log only.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Invalid(Problem):
 
 
 class DatabaseUnavailable(Problem):
-    """The database cannot be used right now. ``reason`` is for the log."""
+    """503: the database cannot be used right now. ``reason`` is written to the log only."""
 
     def __init__(self, reason: str, detail: str | None = None) -> None:
         super().__init__(DATABASE_UNAVAILABLE, detail, reason=reason)
@@ -129,7 +130,7 @@ def render(
     headers: Mapping[str, str] | None = None,
     errors: list[dict[str, str]] | None = None,
 ) -> Response:
-    """The one shape of an error (RFC 9457 §3.1, with the members the contract adds)."""
+    """The body of every error: the members of RFC 9457 §3.1, and those that the contract adds."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(kind.status).phrase,
@@ -146,7 +147,7 @@ def render(
 
 
 def _answer(request: Request, kind: Kind, reason: str, *rest: Any) -> Response:
-    """Render, and leave in the scope what the request's log line says of it."""
+    """Render the error, and put its code and reason into the scope for the request's log line."""
     request.scope["problem"] = (kind.code, reason)
     return render(str(request.scope.get("request_id", "")), kind, *rest)
 
@@ -164,7 +165,7 @@ async def on_auth_error(request: Request, error: Exception) -> Response:
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals: no such route, or not with this method."""
+    """Errors that Starlette raises: no such route, or no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - only these are registered for it
     if error.status_code == 404:
         return _answer(request, NOT_FOUND, "")
@@ -175,7 +176,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def on_crash(request: Request, error: Exception) -> Response:
-    """A failure that was not foreseen: the log gets all of it, the client nothing."""
+    """An unexpected exception. The client gets a fixed sentence; the envelope logs the traceback."""
     return _answer(request, CRASHED, "")
 
 

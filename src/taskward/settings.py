@@ -1,4 +1,4 @@
-"""Settings: the only place where the environment is read."""
+"""Settings: every environment variable of the service, read and checked."""
 
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -16,7 +16,7 @@ from tokenward.url import is_loopback as is_loopback
 
 
 class BadSettings(Exception):
-    """The settings cannot be used; ``problems`` has one line for each thing to mend, without any value of a secret."""
+    """The settings cannot be used. ``problems`` has one line for each fault, and never the value of a secret."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -27,7 +27,7 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
 
 
 class Settings(BaseSettings):
-    """Every setting; the names in capitals are the environment variables. ``.env.example`` gives each its reason."""
+    """Every setting. Its environment variable is its name in capitals; ``.env.example`` explains each."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     database_url: SecretStr
     jwks_allow_http: bool = False
     jwt_secret: SecretStr | None = None
-    jwks_url: str | None = Field(None, validate_default=True)  # after what its check looks at
+    jwks_url: str | None = Field(None, validate_default=True)  # below jwt_secret, which its check reads
     jwt_issuer: CommaSeparated
     jwt_audience: CommaSeparated
     jwt_algorithms: CommaSeparated = ("EdDSA", "RS256")
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
 
     @property
     def algorithms(self) -> frozenset[str]:
-        """What a token's ``alg`` may be. EdDSA and Ed25519 are two names for one algorithm (RFC 9864)."""
+        """The values of ``alg`` that are accepted. EdDSA and Ed25519 are two names for one algorithm (RFC 9864)."""
         if self.jwt_secret is not None:
             return frozenset({"HS256"})
         allowed = frozenset(self.jwt_algorithms)
@@ -169,7 +169,7 @@ class Settings(BaseSettings):
     @classmethod
     def _a_port_of_its_own(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and value == info.data.get("port"):
-            raise wrong("must be another one than PORT: metrics are not for the public")
+            raise wrong("must differ from PORT: metrics must not be on the public port")
         return value
 
 
@@ -185,7 +185,7 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from the environment and ``.env``, overrides first. Raises BadSettings with every problem at once."""
+    """Settings from the environment and ``.env``; ``overrides`` win. Raises BadSettings with every problem at once."""
     settings = load(Settings, overrides)
     if found := environment.problems(proxied=not (key_server_is_local(settings) and feed_is_local(settings))):
         raise BadSettings(found)
@@ -193,7 +193,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def load(kind: type[S], overrides: dict[str, Any]) -> S:
-    """Settings of this kind. Raises BadSettings, whatever the environment or ``.env`` holds."""
+    """Settings of this class. Raises BadSettings for every fault of the environment or of ``.env``."""
     try:
         return kind(**overrides)
     except ValidationError as error:
@@ -202,17 +202,17 @@ def load(kind: type[S], overrides: dict[str, Any]) -> S:
         raise BadSettings([".env: is not UTF-8 text"]) from None
     except OSError as error:
         raise BadSettings(
-            [f".env: cannot be read ({error.strerror}). Mend its permissions, or start elsewhere"]
+            [f".env: cannot be read ({error.strerror}). Correct its permissions, or start in another folder"]
         ) from None
 
 
 def key_server_is_local(settings: Settings) -> bool:
-    """Whether keys come from this machine or from no server at all: then no proxy is asked."""
+    """Whether no key server is needed or it is on this machine: then no proxy is used."""
     return settings.jwks_url is None or is_loopback(httpx.URL(settings.jwks_url).host)
 
 
 def feed_is_local(settings: Settings) -> bool:
-    """Whether revocations come from this machine or from no feed at all."""
+    """Whether no feed of revocations is read or it is on this machine."""
     feed = settings.revocations
     return not isinstance(feed, SecretStr) or is_loopback(httpx.URL(feed.get_secret_value()).host)
 

@@ -1,4 +1,4 @@
-"""What single settings may be: each function takes a value and returns what it means, or says what to set instead."""
+"""Checks of single settings: each function takes a value and returns its meaning, or raises what to set instead."""
 
 import ipaddress
 import re
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from tokenward.throttle import FailureThrottle, Limit
 
-#: Their last character may be a quote by chance; a quote at both ends is none.
+#: Settings whose value may begin or end with a quote. Quotes at both ends are refused in every setting.
 SECRETS = frozenset({"database_url", "jwt_secret", "rate_limit_storage_url"})
 
 _QUOTES = "\"'`“”‘’„«»"
@@ -30,12 +30,12 @@ def wrong(what: str) -> PydanticCustomError:
 
 
 def shown(value: str) -> str:
-    """A value as a line may show it: none that could be a secret pasted into the wrong variable."""
+    """The value for an error text, or a placeholder if it could be a secret pasted into the wrong variable."""
     return repr(value) if len(value) <= 60 and "@" not in value and ascii(value).isprintable() else "one of them"
 
 
 def spelling(name: str, value: Any) -> Any:
-    """What every value is looked at for: what platforms add to it or put in its place."""
+    """A check of every value for what platforms add to it: quotes, and variables of Kubernetes Services."""
     if not isinstance(value, str) or not (text := value.strip()):
         return value
     ends = (text[0] in _QUOTES, text[-1] in _QUOTES)
@@ -43,8 +43,8 @@ def spelling(name: str, value: Any) -> Any:
         raise wrong('has quotes around it, which "docker --env-file" and Kubernetes keep as part of it: remove them')
     if _SERVICE_LINK.fullmatch(text):
         raise wrong(
-            "is the address of a Kubernetes Service, which sets variables of this form for each Service: "
-            "set enableServiceLinks: false in the Pod, or name the Service differently"
+            "is the URL of a Kubernetes Service: Kubernetes sets a variable of this form for each Service. "
+            "Set enableServiceLinks: false in the Pod, or give the Service another name"
         )
     return value
 
@@ -62,7 +62,7 @@ def lower(value: Any) -> Any:
 
 
 def revocations(value: Any) -> Any:
-    """A word in any case, or the URL of a feed, which may hold a secret."""
+    """``off`` or ``database`` in any case, or the URL of a feed, which may hold a secret."""
     if not isinstance(value, str):
         return value
     return value.lower() if value.lower() in ("off", "database") else SecretStr(value)
@@ -71,7 +71,7 @@ def revocations(value: Any) -> Any:
 def origins(value: tuple[str, ...]) -> tuple[str, ...]:
     for origin in value:
         if "*" in origin:
-            raise wrong("names exact origins; * would let every page use a signed-in person's browser")
+            raise wrong("takes exact origins: * would let every page send requests as a signed-in person")
         found = _ORIGIN.fullmatch(origin)
         if found is None or found["scheme"] in _OPAQUE:
             raise wrong(
@@ -98,7 +98,7 @@ def limit(value: str) -> str:
 
 
 def store(url: str) -> None:
-    """Raises for a store of counts that could not be used even if it ran."""
+    """Check the URL of a store of counts. It is not connected to."""
     scheme = url.partition("://")[0].lower()
     if not scheme.startswith(("redis", "valkey")):
         raise wrong("must be redis://host:6379, rediss:// or valkey://")
@@ -106,7 +106,7 @@ def store(url: str) -> None:
         FailureThrottle("1/minute", url)
     except ImportError:
         raise wrong("needs pip install 'taskward[redis]'") from None
-    except Exception:  # whatever a store's client raises, perhaps with the URL in it
+    except Exception:  # clients of stores document no error, and the text may hold the URL
         raise wrong(
             "cannot be read: it must be redis://user:password@host:6379/0, "
             "where a password with @ : / ? # [ or % in it has them percent-encoded"
@@ -123,7 +123,7 @@ def networks(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def public_url(value: str | None) -> str | None:
-    """An absolute URL without a slash at its end, to which paths are added."""
+    """An absolute URL, returned without the slash at its end."""
     if value is None:
         return None
     try:
@@ -140,7 +140,7 @@ def public_url(value: str | None) -> str | None:
 
 
 def collector(value: str | None) -> str | None:
-    """The base URL of an OTLP receiver over HTTP, for which the packages of the extra ``otel`` are installed."""
+    """The base URL of an OTLP receiver over HTTP. It needs the packages of the extra ``otel``."""
     if value is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""CORS, answered from outside the application so that errors of every kind carry its headers too."""
+"""CORS around the whole application, so that every error carries its headers too."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -9,7 +9,7 @@ from taskward.operating.envelope import request_id_var
 from taskward.problems import PREFLIGHT_REFUSED, render
 
 EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "X-Request-Id", "WWW-Authenticate")
-#: What a page of an allowed origin may send: the service's own fields, and those of W3C Trace Context, Baggage, Sentry.
+#: Request header fields that pages may send: those of the service, of W3C Trace Context, of W3C Baggage and of Sentry.
 ALLOWED_HEADERS = (
     *("Authorization", "Content-Type", "DPoP", "Idempotency-Key", "If-Match", "If-None-Match"),
     *("X-Origin", "X-Request-Id", "traceparent", "tracestate", "baggage", "sentry-trace"),
@@ -18,7 +18,7 @@ _VARY = (b"vary", b"Origin")
 
 
 class Cors(CORSMiddleware):
-    """Starlette's, with a short way for a request without Origin: it is a seventh of a request's overhead."""
+    """Starlette's CORSMiddleware, faster for requests without Origin: it took a seventh of a request's overhead."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _names_origin(scope):
@@ -33,7 +33,7 @@ class Cors(CORSMiddleware):
         await self.app(scope, receive, send_varying)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Starlette's, and a refusal in the shape of every other."""
+        """Starlette's answer to a preflight; a refusal becomes problem+json."""
         answer = super().preflight_response(request_headers)
         if answer.status_code == 200:
             return answer
@@ -49,9 +49,9 @@ def _names_origin(scope: Scope) -> bool:
 
 
 def with_cors(app: ASGIApp, origins: tuple[str, ...], headers: tuple[str, ...] = ()) -> ASGIApp:
-    """``app`` for pages of these exact origins, with credentials.
+    """``app``, readable with credentials by pages of exactly these origins.
 
-    ``headers`` are request header fields to allow besides those above.
+    ``headers`` are request header fields to allow besides ALLOWED_HEADERS.
     """
     return Cors(
         app,

@@ -1,4 +1,4 @@
-"""Where a list goes on: the last id seen, bound to its owner."""
+"""Cursors of lists: the last id of a page, bound to its owner."""
 
 import base64
 import binascii
@@ -15,10 +15,9 @@ def write(owner: str, last: UUID) -> str:
 
 
 def read(owner: str, cursor: str) -> UUID:
-    """The id a cursor stands for. Raises Invalid for one that this owner's lists did not give out.
+    """The id in a cursor. Raises Invalid for a cursor that was not made for this owner.
 
-    The check is no secret and guards nothing: rows are chosen by their owner whatever the cursor says. It tells a
-    mistake from a position.
+    The check bytes detect mistakes. They are not a security measure: every statement selects rows by owner anyway.
     """
     try:
         decoded = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)

@@ -1,4 +1,4 @@
-"""The words of the OpenAPI document: answers, parameters, headers and schemas, for each resource to describe itself."""
+"""Building blocks of the OpenAPI document: answers, parameters, headers and schemas."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def path(name: str, text: str, **schema: Any) -> Schema:
 
 
 def parameters(of_resources: dict[str, Schema]) -> dict[str, Schema]:
-    """Those that resources share, around those of their own."""
+    """The parameters that all resources share, and those of the resources."""
     return {
         "user_id": path("user_id", "The token's `sub`, or `me`.", minLength=1, examples=["me"]),
         "id": path("id", "The task's id.", format="uuid"),
@@ -67,18 +67,18 @@ def parameters(of_resources: dict[str, Schema]) -> dict[str, Schema]:
         "cursor": query(
             "cursor",
             {"type": "string", "minLength": 32, "maxLength": 32, "pattern": "^[A-Za-z0-9_=-]*$"},
-            "`next_cursor` of the page before.",
+            "`next_cursor` of the previous page.",
         ),
         "idempotency_key": header(
             "Idempotency-Key",
-            "Makes a repeat of this request within 24 hours answer with the same task and create nothing.",
+            "A repeat with the same key and body within 24 hours returns the same task and creates nothing.",
             minLength=1,
             maxLength=255,
             pattern="^[!-~]([ -~]*[!-~])?$",
         ),
         "if_match": header("If-Match", "Only if the task still has this entity tag."),
         "if_none_match": header("If-None-Match", "Answer 304 if the task still has this entity tag."),
-        "unless": {**header("If-None-Match", "Only if the task has another entity tag than this.")},
+        "unless": {**header("If-None-Match", "Only if the task does not have this entity tag.")},
     }
 
 
@@ -87,10 +87,10 @@ def headers() -> dict[str, Schema]:
         return {"description": text, "schema": {"type": kind}}
 
     return {
-        "request_id": described("Names this request in the log."),
+        "request_id": described("The id of this request in the log."),
         "etag": described("The task's `updated_at` in quotes."),
-        "location": described("Where the task is."),
-        "challenge": described("RFC 6750 §3."),
+        "location": described("The URL of the task."),
+        "challenge": described("The bearer challenge of RFC 6750 §3."),
         "retry_after": described("Seconds to wait.", "integer"),
     }
 
@@ -111,13 +111,13 @@ def object_(properties: dict[str, Schema]) -> Schema:
 
 
 def body_schema(model: type[Body], *, patch: bool = False) -> Schema:
-    """The schema of a body. In a ``patch`` a default would say that what is absent is set, so it is left out."""
+    """The JSON schema of a body. A ``patch`` has no defaults: an absent member stays as it is."""
     schema = model.model_json_schema()
     for described in schema["properties"].values():
         described.pop("title", None)
         for option in described.get("anyOf", [described]):
             if option.get("type") == "string":
-                trimmed = "minLength" in option  # not empty after its surrounding space is cut off
+                trimmed = "minLength" in option  # not empty after surrounding space is cut off
                 option["pattern"] = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$" if trimmed else "^[^\\u0000]*$"
         if patch:
             described.pop("default", None)

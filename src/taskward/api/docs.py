@@ -1,4 +1,4 @@
-"""The API's description for people, at /docs: Swagger UI 5.31.0, served from here and nowhere else."""
+"""The page at /docs: Swagger UI 5.31.0, whose files are part of the package."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 _STATIC = Path(__file__).parent / "static"
 
-#: Swagger UI writes style attributes and draws its icons from data: URLs; scripts come from files alone.
+#: Swagger UI needs inline style attributes and icons from data: URLs. Scripts come from files only.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-"""Entity tags and the preconditions that name them (RFC 9110 §8.8.3, §13)."""
+"""Entity tags and preconditions (RFC 9110 §8.8.3, §13)."""
 
 import re
 from collections.abc import Mapping
@@ -14,25 +14,25 @@ _ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 
 def etag(row: Mapping[str, Any]) -> str:
-    """A row's entity tag: its ``updated_at`` as in its JSON, in quotes. It grows with every change.
+    """The entity tag of a row: its ``updated_at`` as in JSON, in quotes. It grows with every change.
 
-    A client that has a row from a list can therefore write ``If-Match`` without fetching it again.
+    A client that has the row from a list can therefore send ``If-Match`` without another request.
     """
     return f'"{rfc3339(row["updated_at"])}"'
 
 
 def rfc3339(moment: datetime) -> str:
-    """A time in UTC as RFC 3339 has it, and as it stands in JSON."""
+    """A time in UTC in the form of RFC 3339, as in JSON."""
     return f"{moment.isoformat()[:-6]}Z"
 
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """Which versions of a row a request is about.
+    """The preconditions of a request, as versions of the row.
 
-    ``versions`` has the values of ``updated_at`` by guard: ``if_match``, only one of these; ``if_none_match``, none of
-    these. A guard that does not apply has no entry. ``If-None-Match: *`` excludes every version that exists, which is
-    what an ``if_match`` of no version does.
+    ``versions`` maps a guard to values of ``updated_at``: with ``if_match`` the row must have one of them, with
+    ``if_none_match`` none of them. A guard that does not apply has no entry. ``If-None-Match: *`` excludes every
+    version, and is therefore stored as an ``if_match`` with no values.
     """
 
     versions: Mapping[str, list[datetime]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Preconditions:
         return frozenset(self.versions)
 
     def check(self, row: Mapping[str, Any]) -> None:
-        """Raises Problem (precondition failed) for a row that this request is not about."""
+        """Raises Problem (precondition failed) when the row does not meet the preconditions."""
         version = row["updated_at"]
         wanted = version in self.versions.get("if_match", (version,))
         if not wanted or version in self.versions.get("if_none_match", ()):
@@ -64,16 +64,16 @@ def preconditions(request: Request) -> Preconditions:
 
 
 def if_match(request: Request) -> dict[str, list[datetime]]:
-    """The guard that If-Match makes, compared strongly; none without the header or for ``*``.
+    """The guard of If-Match, with strong comparison. Without the header, or for ``*``, there is none.
 
-    An empty If-Match allows no version: the client meant to guard the change and had no entity tag.
+    An empty If-Match allows no version: the client wanted to guard the change but had no entity tag.
     """
     value = _header(request, b"if-match")
     return {} if value in (None, "*") else {"if_match": _versions(str(value), weak=False)}
 
 
 def not_modified(request: Request, current: str) -> bool:
-    """Whether If-None-Match of a GET names this entity tag, compared weakly."""
+    """Whether If-None-Match of a GET names this entity tag, by weak comparison."""
     value = _header(request, b"if-none-match")
     return value == "*" or any(f'"{tag}"' == current for _, tag in _ENTITY_TAG.findall(value or ""))
 
@@ -89,7 +89,7 @@ def _versions(value: str, *, weak: bool) -> list[datetime]:
 
 
 def _version(tag: str) -> datetime | None:
-    """The ``updated_at`` that this tag was made of, or None: a tag that was not made here matches nothing."""
+    """The ``updated_at`` in an entity tag, or None for a tag that this service did not make: it matches nothing."""
     try:
         version = datetime.fromisoformat(tag).astimezone(UTC)
     except (ValueError, OverflowError):

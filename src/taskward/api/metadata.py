@@ -1,4 +1,4 @@
-"""Who issues tokens for this service: protected resource metadata (RFC 9728)."""
+"""Protected resource metadata: which issuers' tokens the service accepts (RFC 9728)."""
 
 from urllib.parse import unquote, urlsplit
 
@@ -10,7 +10,7 @@ PATH = "/.well-known/oauth-protected-resource"
 
 
 def routes(issuers: tuple[str, ...], public_url: str | None = None) -> list[Route]:
-    """The metadata of the resource at ``public_url``, or at whatever origin it is asked for (RFC 9728 §3.3)."""
+    """Routes of the metadata. The resource is ``public_url``, or else the origin of the request (RFC 9728 §3.3)."""
 
     async def protected_resource(request: Request) -> Response:
         origin = public_url or str(request.base_url).rstrip("/")

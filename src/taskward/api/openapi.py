@@ -1,4 +1,4 @@
-"""The API's description for machines, OpenAPI 3.1: put together from what each handler says of itself.
+"""The OpenAPI 3.1 document, assembled from the descriptions beside the handlers.
 
 ``python -m taskward.api.openapi`` prints it.
 """
@@ -26,7 +26,7 @@ Every path under `/api/` needs `Authorization: Bearer <jwt>`, a token that Bette
 
 Every error is `application/problem+json` (RFC 9457) in one shape."""
 
-#: What any private route may answer besides its own.
+#: Error statuses that every private route may answer with.
 _ALWAYS = (400, 401, 403, 406, 413, 429, 500, 503)
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -34,7 +34,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Resource:
-    """Something that the API serves: its routes, and the schemas and query parameters that they share."""
+    """A resource of the API: its routes, and the schemas and query parameters that they share."""
 
     tag: str
     description: str
@@ -51,7 +51,7 @@ def operation(
     parameters: Iterable[Schema] = (),
     body: Schema | None = None,
 ) -> Callable[[Handler], Handler]:
-    """Say, beside a handler, what OpenAPI says of it. ``errors`` are statuses besides those any route may answer."""
+    """A decorator that describes a handler for OpenAPI. ``errors`` are statuses besides those in _ALWAYS."""
     responses = {str(status): answer for status, answer in answers.items()}
     for status in sorted({*_ALWAYS, *errors}):
         responses[str(status)] = described.ref("responses", DESCRIBED[status][0])
@@ -83,12 +83,12 @@ def document(resources: Iterable[Resource], public_url: str | None = None) -> di
     return {
         "openapi": "3.1.0",
         "info": {"title": "Taskward", "version": __version__, "description": _INTRODUCTION},
-        # Relative, it is relative to this document's own URL: right behind a proxy that strips a prefix, too.
+        # "." is relative to the URL of this document: it is right behind a proxy that strips a prefix, too.
         "servers": [{"url": public_url or "."}],
         "security": [{"bearer": []}],
         "tags": [
             *({"name": resource.tag, "description": resource.description} for resource in resources),
-            {"name": "service", "description": "Open to all"},
+            {"name": "service", "description": "Open paths, without a token"},
         ],
         "paths": {
             **{f"/api{route.path}": _path(resource, route) for resource in resources for route in resource.routes},
@@ -110,7 +110,7 @@ def document(resources: Iterable[Resource], public_url: str | None = None) -> di
 
 
 def _path(resource: Resource, route: Route) -> Schema:
-    """What the handlers of one path say of themselves. A handler that says nothing is an AttributeError at start."""
+    """The description of a path. A handler without ``@operation`` raises AttributeError at start."""
     names = re.findall(r"{(\w+)}", route.path)
     path: Schema = {"parameters": [described.ref("parameters", name) for name in names]}
     for method in METHODS:
@@ -127,11 +127,16 @@ def _open_paths() -> dict[str, Any]:
         return {"get": {**operation, "responses": responses}}
 
     return {
-        "/healthz": get("alive", "Whether the process lives", "It does"),
-        "/readyz": get("ready", "Whether it can serve", "It can", **{"503": described.ref("responses", "Unavailable")}),
+        "/healthz": get("alive", "Whether the process is alive", "The process is alive"),
+        "/readyz": get(
+            "ready",
+            "Whether the service is ready",
+            "The service is ready",
+            **{"503": described.ref("responses", "Unavailable")},
+        ),
         "/openapi.json": get("openapi", "This document", "This document"),
         "/.well-known/oauth-protected-resource": get(
-            "protectedResource", "Protected resource metadata (RFC 9728)", "Who issues tokens for this service"
+            "protectedResource", "Protected resource metadata (RFC 9728)", "The metadata"
         ),
     }
 

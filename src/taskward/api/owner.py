@@ -1,4 +1,4 @@
-"""Where the API is mounted: the ``{user_id}`` of the path is settled once, for every resource."""
+"""The check of ``{user_id}``, made once for every resource, where the API is mounted."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ from taskward.api.request import EVENT_STREAM, JSON, MAX_BODY
 from taskward.database.engine import Database, Rows
 from taskward.problems import CONTENT_TOO_LARGE, NOT_ACCEPTABLE, NOT_OWNER, Problem
 
-#: What most clients send, known without being read: nothing, everything, JSON.
+#: Accept values of most clients, which need no parsing.
 _ACCEPTED = frozenset({b"", b"*/*", b"application/json"})
 
 
 class OwnerGate:
-    """Sits behind authentication: ``scope["rows"]`` becomes the rows of the caller, or the answer is 403.
+    """Middleware after authentication: sets ``scope["rows"]`` to the rows of the caller, or raises Problem (403).
 
-    The path user is the token's subject or ``me``. Any other user gets the same answer, existing or not, because
-    nothing is looked up to give it.
+    ``{user_id}`` must be the token's subject or ``me``. Every other value gets the same 403, whether such a user exists
+    or not: nothing is looked up.
     """
 
     def __init__(self, app: ASGIApp, database: Database, streams: Any) -> None:
         self._app = app
         self._database = database
-        self._streams = streams  # of a resource; passed on as it is
+        self._streams = streams  # of the events resource; passed on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _check_headers(scope)
@@ -38,19 +38,19 @@ class OwnerGate:
 
 
 def rows_of(request: Request) -> Rows:
-    """The rows of the caller, from which a handler makes its repository."""
+    """The rows of the caller. A handler makes its repository of them."""
     rows: Rows = request.scope["rows"]
     return rows
 
 
 def _check_headers(scope: Scope) -> None:
-    """What can be refused before a handler is chosen: an oversized body announced, an Accept that rules out JSON."""
+    """Raises Problem for a Content-Length above the limit (413) and for an Accept that excludes the answer (406)."""
     accept = b""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
             raise Problem(CONTENT_TOO_LARGE)
         if name == b"accept":
-            accept = accept + b"," + value if accept else value  # several are one list (RFC 9110 §5.3)
+            accept = accept + b"," + value if accept else value  # several fields form one list (RFC 9110 §5.3)
     if scope["path"].endswith("/events"):
         wanted = EVENT_STREAM
     elif accept in _ACCEPTED:
@@ -58,11 +58,11 @@ def _check_headers(scope: Scope) -> None:
     else:
         wanted = JSON
     if accept and not _accepts(wanted, accept.decode("latin-1")):
-        raise Problem(NOT_ACCEPTABLE, f"Answers here are {wanted}; the Accept header rules that out")
+        raise Problem(NOT_ACCEPTABLE, f"Answers here are {wanted}; the Accept header excludes that")
 
 
 def _accepts(wanted: str, accept: str) -> bool:
-    """RFC 9110 §12.5.1, for the one media type of a path: the most specific range that covers it decides."""
+    """Whether Accept allows this media type: the most specific range that covers it decides (RFC 9110 §12.5.1)."""
     best, answer = -1, False
     for item in accept.split(","):
         media_range, *parameters = (part.strip().lower() for part in item.split(";"))

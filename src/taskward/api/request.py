@@ -1,4 +1,4 @@
-"""What a request says besides its path: query, idempotency key and body, read strictly."""
+"""Reading of a request: id, query, idempotency key and body, each strictly."""
 
 import re
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,20})?(Z|[+-]\d\d:\
 
 
 class Body(BaseModel):
-    """What a body may be made of; unknown members are errors. ``noun`` names the resource in messages."""
+    """The base class of bodies. Unknown members are errors. ``noun`` names the resource in messages."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
     noun: ClassVar[str] = "a task"
@@ -44,14 +44,14 @@ B = TypeVar("B", bound=Body)
 
 
 def no_nul(value: str) -> str:
-    """A validator of strings: PostgreSQL's text has no NUL."""
+    """A validator that refuses NUL, which PostgreSQL cannot store in text."""
     if "\x00" in value:
         raise PydanticCustomError("nul", "must not contain the NUL character")
     return value
 
 
 def id_in_path(request: Request) -> UUID:
-    """The id in the path. One that is not a UUID is the id of nothing: Problem (not found)."""
+    """The id in the path. Raises Problem (not found) if it is not a UUID."""
     text = request.path_params["id"]
     if not _UUID.fullmatch(text):
         raise Problem(NOT_FOUND)
@@ -61,7 +61,7 @@ def id_in_path(request: Request) -> UUID:
 def query(request: Request, *known: str) -> tuple[dict[str, str], Errors]:
     """Query parameters by name, and an error for each that is unknown or given twice.
 
-    An unknown one is an error as an unknown field is: a misspelt filter would list, or delete, more than was meant.
+    Unknown parameters are errors because a misspelt filter would list, or delete, more than the client wants.
     Raises Invalid for a query that is not in UTF-8.
     """
     raw = request.scope["query_string"]
@@ -82,7 +82,7 @@ def query(request: Request, *known: str) -> tuple[dict[str, str], Errors]:
 
 
 def limit_of(given: dict[str, str], errors: Errors) -> int:
-    """How many rows a page may have; adds an error for a limit that is none."""
+    """The number of rows in a page. Adds an error if ``limit`` is not a whole number in range."""
     text = given.get("limit", str(DEFAULT_LIMIT))
     limit = int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else 0
     if not 1 <= limit <= MAX_LIMIT:
@@ -91,17 +91,17 @@ def limit_of(given: dict[str, str], errors: Errors) -> int:
 
 
 def moment(text: str) -> datetime | None:
-    """A date-time of RFC 3339 §5.6 in UTC, or None. Digits after the sixth of a second are cut off."""
+    """A date-time of RFC 3339 §5.6 in UTC, or None. Precision is microseconds; further digits are cut off."""
     if not _RFC3339.fullmatch(text):
         return None
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):  # no such day, or before the year 1 or after 9999 in UTC
+    except (ValueError, OverflowError):  # no such day, or in UTC outside the years 1 to 9999
         return None
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The Idempotency-Key, if there is one. Raises Invalid unless it is one of 1-255 printable characters."""
+    """The Idempotency-Key, or None. Raises Invalid unless it is given once, with 1 to 255 printable characters."""
     values = request.headers.getlist("idempotency-key")
     if not values:
         return None
@@ -112,9 +112,9 @@ def idempotency_key(request: Request) -> str | None:
 
 
 async def body(request: Request, *media_types: str, optional: bool = False) -> bytes:
-    """The body, at most 64 KiB, of one of these media types.
+    """The body: at most 64 KiB, of one of these media types.
 
-    Raises Problem: too large, of another media type, ended early, or missing and not ``optional``.
+    Raises Problem when it is too large, of another media type, cut short, or missing and not ``optional``.
     """
     read = bytearray()
     try:
@@ -122,11 +122,12 @@ async def body(request: Request, *media_types: str, optional: bool = False) -> b
             read += chunk
             if len(read) > MAX_BODY:
                 raise Problem(CONTENT_TOO_LARGE)
-    except ClientDisconnect:  # the client has left and reads no answer, but the service has no fault either
+    except ClientDisconnect:  # the client is gone; 400 keeps this out of the count of our own errors
         raise Problem(BAD_REQUEST, "The body ended early") from None
     if not read:
         if request.headers.get("content-length", "0").strip("0"):
-            raise Problem(BAD_REQUEST, "The body ended early")  # announced, so not the empty body of a toggle
+            # Content-Length announced a body: this is not the empty body of a toggle.
+            raise Problem(BAD_REQUEST, "The body ended early")
         if optional:
             return b""
     if not _is_one_of(request.headers.get("content-type", ""), media_types):
@@ -137,7 +138,7 @@ async def body(request: Request, *media_types: str, optional: bool = False) -> b
 
 
 def _is_one_of(content_type: str, media_types: tuple[str, ...]) -> bool:
-    """Whatever parameters there are: JSON defines none (RFC 8259 §11). Only another charset than UTF-8 is refused."""
+    """Parameters are ignored, because JSON defines none (RFC 8259 §11). Only a charset other than UTF-8 is refused."""
     if content_type in media_types:
         return True
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
@@ -147,7 +148,7 @@ def _is_one_of(content_type: str, media_types: tuple[str, ...]) -> bool:
 
 
 def read(model: type[B], body: bytes) -> B:
-    """A body as ``model``. Raises Problem for what is not JSON, Invalid with every bad field at once."""
+    """The body as ``model``. Raises Problem if it is not JSON, and Invalid with every bad field at once."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

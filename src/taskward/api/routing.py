@@ -1,4 +1,4 @@
-"""How a path finds its handler: everything below the API's mount is private, and every match is exact."""
+"""Routing: exact matches, and a mount below which every path needs a token."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Endpoint(HTTPEndpoint):
-    """Starlette's, which looks once at the methods it has and not at each request; all of them are coroutines."""
+    """Starlette's HTTPEndpoint, faster: methods are listed once per class, and every handler is a coroutine."""
 
     def __init_subclass__(cls) -> None:
         offered = [name for name in METHODS if hasattr(cls, name.lower())]
@@ -34,13 +34,14 @@ class Endpoint(HTTPEndpoint):
         await response(self.scope, self.receive, self.send)
 
     def answering(self, request: Request, response: Response) -> None:
-        """Called before each answer is sent: what it changed can be told to others."""
+        """Called with each answer before it is sent. A subclass notifies event streams here."""
 
 
 class PrivateMount(Mount):
-    """Everything at its path and below, whatever the rest of the path looks like.
+    """A mount that matches its path and every path below.
 
-    Starlette's own Mount matches by a regular expression, past which a line end slips to the routes outside.
+    Starlette's Mount matches by a regular expression that does not match a path with a line end. Such a path would
+    reach the routes outside, which need no token.
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -51,7 +52,7 @@ class PrivateMount(Mount):
 
 
 def match_to_the_end(routes: Iterable[BaseRoute]) -> None:
-    """Let no route match a path with a line end after it, as Starlette's patterns do: ``/docs%0a`` is not ``/docs``."""
+    """Make routes match the whole path. Starlette's patterns also match a path and a line end, as in ``/docs%0a``."""
     for route in routes:
         if isinstance(route, Route):
             route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")

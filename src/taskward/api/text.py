@@ -1,11 +1,11 @@
-"""What text from people may be: stored in one form, and visible where it has to be."""
+"""Validators of text from people: Unicode form NFC, and at least one visible character."""
 
 import unicodedata
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-#: Separators, controls, formats. Unassigned characters count as visible: this Python may be older than the text.
+#: Separators, controls and formats. Unassigned characters count as visible: they may be newer than this Python.
 _WITHOUT_INK = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 #: Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties) outside these categories, and Braille's blank.
 _IGNORABLE = (
@@ -15,12 +15,12 @@ _IGNORABLE = (
 
 
 def composed(value: Any) -> Any:
-    """A validator before all others: text in NFC, so that what looks the same is found the same."""
+    """A validator that runs first: text in NFC, so that search finds every spelling of a character."""
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 def visible(value: str) -> str:
-    """A validator: at least one character that can be seen."""
+    """A validator that refuses text without a visible character."""
     if any(_has_ink(character) for character in value):
         return value
     raise PydanticCustomError("invisible", "must have at least one visible character")

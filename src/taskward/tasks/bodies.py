@@ -1,4 +1,4 @@
-"""A task as clients see it and as they send it: each member is declared once."""
+"""A task as clients receive it and as they send it. Each member is declared once."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ _WHEN = {"type": "string", "format": "date-time"}
 
 
 class Task(TypedDict):
-    """What a client sees of a task, each member with its OpenAPI schema. The owner is left out: it is the caller."""
+    """A task in an answer, each member with its OpenAPI schema. It has no owner: the owner is the caller."""
 
     id: Annotated[UUID, {"type": "string", "format": "uuid", "description": "UUID version 7."}]
     title: Annotated[str, {"type": "string", "minLength": 1, "maxLength": MAX_TITLE}]
@@ -48,19 +48,22 @@ Description = Annotated[
 
 
 class TaskInput(Body):
-    """A whole task, as POST and PUT take it."""
+    """A whole task, as POST and PUT take it. Absent members get their default."""
 
-    title: Title = Field(description="What is to be done; surrounding space is cut off.")
-    description: Description | None = Field(None, description="Anything more there is to say.")
-    completed: bool = Field(False, description="Whether it is done.")
+    title: Title = Field(description="What is to be done. Surrounding space is removed.")
+    description: Description | None = Field(None, description="Further text.")
+    completed: bool = Field(False, description="Whether the task is done.")
 
     def fingerprint(self) -> bytes:
-        """The same for two bodies that mean the same task, also after a member with a default was added."""
+        """SHA-256 of the task. It is equal for two bodies that mean the same task.
+
+        Members with their default are left out, so that a new member with a default changes no stored fingerprint.
+        """
         said = {name: value for name, value in self.model_dump().items() if value not in (None, False)}
         return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
 
     def is_of(self, fingerprint: bytes) -> bool:
-        """Whether a stored fingerprint is of this task; those of 0.1 count too, so that no repeat breaks an upgrade."""
+        """Whether a stored fingerprint is of this task. Version 0.1 computed it differently; both count."""
         former = hashlib.sha256(orjson.dumps([self.title, self.description, self.completed])).digest()
         return fingerprint in (self.fingerprint(), former)
 
@@ -70,7 +73,7 @@ WRITABLE = tuple(TaskInput.model_fields)
 
 
 class TaskPatch(TaskInput):
-    """A JSON merge patch (RFC 7396): what is absent stays, null removes; only the description can be removed."""
+    """A JSON merge patch (RFC 7396): absent members stay as they are. Only the description may be null."""
 
     title: Title = Field("", description="A new title.")
     description: Description | None = Field(None, description="A new description, or null to remove it.")
@@ -82,11 +85,11 @@ class TaskPatch(TaskInput):
 class Completion(Body):
     """The optional body of PATCH …/complete."""
 
-    completed: bool = Field(description="Set to this instead of toggling.")
+    completed: bool = Field(description="The new state. Without a body the state is inverted.")
 
 
 def task_json(row: Row) -> bytes:
-    """One task; times are RFC 3339 in UTC."""
+    """One task as JSON; times are RFC 3339 in UTC."""
     return _json(_task(row))
 
 
@@ -96,7 +99,7 @@ def page_json(rows: Iterable[Row], next_cursor: str | None) -> bytes:
 
 def _task(row: Row) -> dict[str, Any]:
     task = {name: row[name] for name in FIELDS}
-    task["id"] = str(row["id"])  # asyncpg's UUID is a subclass, for which orjson would have to ask
+    task["id"] = str(row["id"])  # orjson does not write asyncpg's subclass of UUID
     return task
 
 

@@ -1,7 +1,7 @@
-"""Which people's tasks have changed: collected from this worker's answers, told to all workers, heard by streams.
+"""Notifications of changed tasks, from the worker that changed them to the event streams of all workers.
 
-A writer's transaction sends no NOTIFY, because every committing notifier takes one lock of the whole database. Instead
-each worker collects for at most 100 ms and sends one notification for all owners on its listening connection.
+Each worker collects the changes of 100 ms and sends one NOTIFY for all owners on its listening connection. The
+transaction that changes a task sends none, because every commit with a NOTIFY takes one lock of the whole server.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ POLL_SECONDS = 1.0
 MAX_PAYLOAD = 7900
 """Bytes; PostgreSQL refuses 8000."""
 MAX_OWNERS = 10_000
-"""Owners that may wait for a notification; above that, everybody is told."""
+"""Owners in one batch. Above that, the notification is for all owners."""
 MAX_IDS = 50
-"""Ids in one event; above that, the event says "many"."""
+"""Ids in one event. Above that, the event has no ids and means: many."""
 EVERYBODY = "*"
 
 Version = Callable[[str], Awaitable[Any]]
 
 
 class Stream:
-    """One open event stream: what it has still to be told. Its size is bounded, however slowly the client reads."""
+    """One open event stream and the news that it has not sent yet. Its size is bounded, even for a slow client."""
 
     __slots__ = ("ended", "ids", "key", "many", "origin", "owner", "reset", "woken")
 
@@ -57,10 +57,11 @@ class Stream:
 
 
 class Changes:
-    """``per_person`` and ``per_worker`` are the most streams there may be.
+    """The changes that this worker sends and receives, and its open streams.
 
-    ``version`` yields a value that differs after each change of an owner's tasks; it is asked once a second for every
-    owner who has a stream, and only behind a pooler through which nothing can be heard.
+    ``per_person`` and ``per_worker`` bound the number of open streams. ``version`` returns a value that differs after
+    each change of an owner's tasks. Behind a pooler LISTEN does not work; then ``version`` is polled once a second for
+    every owner who has a stream.
     """
 
     def __init__(self, listener: Listener, version: Version, *, per_person: int = 10, per_worker: int = 2000) -> None:
@@ -84,7 +85,7 @@ class Changes:
     # Streams
 
     def open(self, owner: str, origin: str | None) -> Stream:
-        """Raises Problem: too many streams, or this process is about to end."""
+        """Open a stream. Raises Problem: too many streams, or this process is shutting down."""
         if self._leaving:
             raise Problem(SHUTTING_DOWN)
         stream = Stream(owner, origin)
@@ -105,12 +106,12 @@ class Changes:
             del self._streams[stream.key]
 
     def wake(self) -> None:
-        """Let every stream look again whether its token still holds: revocations have changed."""
+        """Make every stream check its token again: the revocations have changed."""
         for stream in self._all():
             stream.woken.set()
 
     def leave(self) -> None:
-        """End all streams and open no more: this process stops."""
+        """End all streams and open no more: this process is shutting down."""
         self._leaving = True
         for stream in self._all():
             stream.end()
@@ -118,7 +119,7 @@ class Changes:
     # Telling
 
     def note(self, owner: str, task_id: str | None, origin: str | None) -> None:
-        """A task of this owner changed; None for several. Told to all workers within 100 ms."""
+        """Record that a task of this owner changed; None for several. All workers are notified within 100 ms."""
         if len(self._pending) >= MAX_OWNERS:
             self._everybody = True
             self._pending.clear()
@@ -138,7 +139,7 @@ class Changes:
             everybody, self._everybody = self._everybody, False
             if await self._listener.notify(CHANNEL, EVERYBODY if everybody else payload(pending)):
                 continue
-            # Not told yet. What was collected meanwhile is told with it.
+            # Not sent. Merge it with what was collected since, and try again.
             self._everybody = self._everybody or everybody
             for key, ids in pending.items():
                 others = self._pending.get(key, set())
@@ -161,7 +162,7 @@ class Changes:
                         stream.tell(ids)
 
     async def _look(self, _connection: Any, whole: bool) -> None:
-        """After a gap nobody can say what was missed."""
+        """After a gap in listening, tell every stream to start over: notifications may be lost."""
         if whole:
             for stream in self._all():
                 stream.start_over()
@@ -194,7 +195,7 @@ class Changes:
             for owner in owners:
                 try:
                     now = await self._version(owner)
-                except Exception:  # the database is away: after the gap everything is told anew
+                except Exception:  # the database cannot be reached: the next successful poll starts over
                     seen.clear()
                     continue
                 if seen.setdefault(owner, now) != now:
@@ -205,13 +206,13 @@ class Changes:
 
 @lru_cache(MAX_OWNERS)
 def digest(text: str, size: int) -> str:
-    """A name for an owner or an origin that fits a notification and tells nothing about it."""
+    """A short hash of an owner or an origin, so that notifications hold no identifiers."""
     raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def payload(pending: dict[tuple[str, str], set[str] | None]) -> str:
-    """``owner,origin,id,id;owner,origin`` with as many ids as fit, or everybody when not even the owners do."""
+    """``owner,origin,id,id;owner,origin`` with as many ids as fit, or ``*`` when the owners alone do not fit."""
     entries = [f"{owner},{origin}" for owner, origin in pending]
     room = MAX_PAYLOAD - sum(len(entry) + 1 for entry in entries)
     if room < 0:

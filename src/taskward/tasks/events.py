@@ -1,4 +1,4 @@
-"""``GET /{user_id}/events``: a person's changes as server-sent events, for as long as the token holds."""
+"""``GET /{user_id}/events``: a person's changes as server-sent events, until the token expires or is revoked."""
 
 import asyncio
 import contextlib
@@ -21,16 +21,16 @@ from tokenward import Clock, Identity
 
 COMMENT_SECONDS = 15.0
 SEND_SECONDS = 10.0
-"""How long a client may leave what it is sent unread before it is dropped."""
+"""A client that reads nothing for this long is disconnected."""
 
 _ORIGIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS = [(b"content-type", f"{EVENT_STREAM}; charset=utf-8".encode()), (b"x-accel-buffering", b"no")]
 
 
 class EventStream:
-    """The answer: ``ready``, then ``tasks`` and ``reset`` as they come, a comment every 15 s.
+    """The response: ``ready`` first, then ``tasks`` and ``reset`` events, and a comment every 15 s.
 
-    ``holds`` says whether the token would still be accepted; it is asked at least every 15 s, and when it expires.
+    ``holds`` says whether the token would still be accepted. It is called at least every 15 s.
     """
 
     status_code = 200
@@ -42,7 +42,7 @@ class EventStream:
         self._identity, self._holds, self._clock = identity, holds, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.get("state", {})["endless"] = True  # server/connection.py looks at it
+        scope.get("state", {})["endless"] = True  # read by server/connection.py
         watch = asyncio.create_task(self._until_gone(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
@@ -82,7 +82,7 @@ class EventStream:
         await self._write(send, news)
 
     async def _write(self, send: Send, piece: bytes) -> None:
-        """uvicorn waits here while the client leaves more than its buffer unread."""
+        """Send one piece. uvicorn waits here while its write buffer is full; after 10 s the stream ends."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -96,25 +96,25 @@ class EventStream:
 
 
 class Streams:
-    """What every event stream of this worker shares; ``holds`` says whether a verified token was not revoked."""
+    """Opens event streams. ``holds`` says whether a verified token has not been revoked since."""
 
     def __init__(self, changes: Changes, holds: Callable[[Identity], bool], clock: Clock) -> None:
         self.changes, self._holds, self._clock = changes, holds, clock
 
     def answer(self, identity: Identity, origin: str | None) -> EventStream:
-        """Raises Problem."""
+        """The response for a new stream. Raises Problem: too many streams, or shutting down."""
         stream = self.changes.open(identity.subject, origin)
         return EventStream(self.changes, stream, identity, self._holds, self._clock)
 
 
 def origin(request: Request) -> str | None:
-    """The tab that a change comes from, as the X-Origin header names it; anything odd names none."""
+    """The browser tab that a change comes from: the X-Origin header, or None if it is absent or invalid."""
     value = request.headers.get("x-origin", "")
     return value if _ORIGIN.fullmatch(value) else None
 
 
 def _origin_of_stream(request: Request) -> str | None:
-    """The tab whose own changes a stream leaves out. Raises Invalid."""
+    """The browser tab whose own changes the stream leaves out. Raises Invalid."""
     given, errors = query(request, "origin")
     value = given.get("origin")
     if value is not None and not _ORIGIN.fullmatch(value):
@@ -129,11 +129,11 @@ class Events(Endpoint):
 
     @operation(
         "streamEvents",
-        "Hear of changes as they happen",
+        "Receive changes as server-sent events",
         {
             200: {
-                "description": "Server-sent events: `ready` first, `tasks` after changes with the ids or `{}` "
-                "for many, `reset` after a gap. Ends when the token expires or is revoked.",
+                "description": "Server-sent events: `ready` first; `tasks` after changes, with the ids or `{}` "
+                "for many; `reset` after a gap. Ends when the token expires or is revoked.",
                 "headers": {"X-Request-Id": say.ref("headers", "request_id")},
                 "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
             }
@@ -158,7 +158,7 @@ EVENTS = Resource(
         "origin": say.query(
             "origin",
             {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-            "The tab that asks; changes sent with this value in `X-Origin` are not among its events.",
+            "An id of the browser tab. Changes sent with this value in `X-Origin` cause no event.",
         )
     },
 )

@@ -1,4 +1,4 @@
-"""What the query of a request to the tasks API means."""
+"""The query parameters of the tasks API."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def listing(request: Request, owner: str) -> dict[str, Any]:
 def what_to_clear(request: Request) -> dict[str, Any]:
     """``completed`` and ``until`` of a bulk delete.
 
-    Raises Invalid when it does not say which state, or says more than is understood here.
+    Raises Invalid when ``completed`` is missing, or when a parameter is unknown or malformed.
     """
     given, errors = query(request, "completed", "until")
     if given.get("completed") not in ("true", "false"):

@@ -1,4 +1,4 @@
-"""One person's tasks: a repository is made of the rows of an owner and has no method that takes a user."""
+"""The tasks of one owner: no method takes a user."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,8 +16,9 @@ from taskward.tasks.bodies import FIELDS, TaskInput
 
 
 class Tasks:
-    """The tasks among ``rows``. Rows of tasks have the members of ``bodies.Task``. Any method may raise
-    DatabaseUnavailable.
+    """The tasks among ``rows``, which are those of one owner.
+
+    A row has the members of ``bodies.Task``. Every method may raise DatabaseUnavailable.
     """
 
     __slots__ = ("_rows",)
@@ -36,7 +37,7 @@ class Tasks:
         )
 
     async def counts(self) -> Row:
-        """``open`` and ``completed``."""
+        """A row with the numbers ``open`` and ``completed``."""
         return (await self._rows.all(sql.COUNTS, {}))[0]
 
     async def version(self) -> tuple[Any, ...]:
@@ -51,9 +52,9 @@ class Tasks:
         return (await self._rows.all(sql.CREATE, _new(task)))[0]
 
     async def create_once(self, task: TaskInput, key: str) -> tuple[Row, bool]:
-        """Create a task unless this owner has used ``key`` within a day; then that task and False.
+        """The new task and True. If this owner used ``key`` within 24 hours: the task made then, and False.
 
-        Raises Invalid when the key was used for another task.
+        Raises Invalid when the key was used for a task with other content.
         """
         values = {**_new(task), "key": key, "fingerprint": task.fingerprint()}
         for _ in range(3):
@@ -64,7 +65,7 @@ class Tasks:
             if before:
                 return _as_first_created(before[0], task), False
             # The key expired between the two statements, so it is free now.
-        raise DatabaseUnavailable("an idempotency key that neither exists nor can be made")
+        raise DatabaseUnavailable("the idempotency key could be neither created nor read, three times")
 
     async def change(self, task_id: UUID, changes: Mapping[str, Any], only_if: Preconditions = ANY_VERSION) -> Row:
         """Set the given fields. Raises Problem (not found, or precondition failed)."""
@@ -75,15 +76,15 @@ class Tasks:
         return await self._change(sql.changing(frozenset(changes), only_if.guards), task_id, changes, only_if)
 
     async def toggle(self, task_id: UUID, only_if: Preconditions = ANY_VERSION) -> Row:
-        """Completed becomes open and open completed. Raises as ``change``."""
+        """Make a completed task open and an open one completed. Raises the errors of ``change``."""
         return await self._change(sql.changing(frozenset({"toggle"}), only_if.guards), task_id, {}, only_if)
 
     async def delete(self, task_id: UUID, only_if: Preconditions = ANY_VERSION) -> None:
-        """Raises as ``change``."""
+        """Delete one task. Raises the errors of ``change``."""
         await self._change(sql.deleting(only_if.guards), task_id, {}, only_if)
 
     async def clear(self, *, completed: bool, until: datetime | None = None) -> int:
-        """Delete all tasks in one state that have not changed after ``until``; how many there were."""
+        """Delete all tasks in one state that did not change after ``until``. Returns their number."""
         statement = sql.clearing(until=until is not None)
         return len(await self._rows.all(statement, {"completed": completed, "until": until}))
 
@@ -108,7 +109,7 @@ def _only(rows: list[Row]) -> Row:
 
 
 def _literally(text: str) -> str:
-    """For ILIKE … ESCAPE '!'. What a backslash in a literal means depends on standard_conforming_strings."""
+    """The text escaped for ILIKE … ESCAPE '!'. A backslash would depend on standard_conforming_strings."""
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
@@ -117,7 +118,7 @@ def _as_first_created(row: Row, task: TaskInput) -> Row:
         message = "was used within the last 24 hours for a task with other content"
         raise Invalid([{"field": "Idempotency-Key", "message": message}])
     if row["id"] is None:
-        # Deleted since. The answer is the one the first request got, and nothing is created anew.
+        # The task was deleted since. Return the answer of the first request and create nothing.
         first = {"created_at": row["first_created_at"], "updated_at": row["first_created_at"]}
         return {"id": row["task_id"], **task.model_dump(), **first}
     return {name: row[name] for name in FIELDS}

@@ -1,4 +1,4 @@
-"""The tasks API: paths, what each method of them answers, and what OpenAPI says of it."""
+"""The routes of the tasks API: handlers, each with its OpenAPI description."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ _PARAMETERS = {
     "q": say.query(
         "q",
         {"type": "string", "maxLength": MAX_TITLE, "pattern": "^[^\\u0000]*$"},
-        "Only tasks with this text in title or description, whatever its case.",
+        "Only tasks with this text in title or description; case is ignored.",
     ),
     "until": say.query(
         "until", {"type": "string", "format": "date-time"}, "Only tasks whose `updated_at` is not later than this."
@@ -57,7 +57,7 @@ _GUARDS = _parameters("if_match", "unless")
 
 
 class _Telling(Endpoint):
-    """Tells the streams of this person what an answer has changed: one task, or several."""
+    """Notifies this person's event streams after a change of one task, or of several."""
 
     def answering(self, request: Request, response: Response) -> None:
         if request.method not in _CHANGING or response.status_code >= 300:
@@ -65,7 +65,7 @@ class _Telling(Endpoint):
         found = request.path_params.get("id")
         if found is None and request.method == "POST":
             if response.status_code != 201:
-                return  # a repeat, which has made nothing
+                return  # a repeat with the same Idempotency-Key: nothing was created
             found = response.headers["location"].rpartition("/")[2]
         streams: Streams = request.scope["streams"]
         streams.changes.note(rows_of(request).owner, found and found.lower(), origin(request))
@@ -85,7 +85,7 @@ class Collection(_Telling):
         rows = rows_of(request)
         wanted = query.listing(request, rows.owner)
         limit = wanted.pop("limit")
-        found = await Tasks(rows).page(**wanted, limit=limit + 1)  # one more tells whether the list goes on
+        found = await Tasks(rows).page(**wanted, limit=limit + 1)  # one more row shows whether there is a next page
         more = len(found) > limit
         next_cursor = cursor.write(rows.owner, found[limit - 1]["id"]) if more else None
         return Response(page_json(found[:limit], next_cursor), media_type=JSON)
@@ -94,7 +94,7 @@ class Collection(_Telling):
         "createTask",
         "Create a task",
         {
-            200: say.answer("The task this Idempotency-Key made before", "Task", etag=True, location=True),
+            200: say.answer("The task that was created with this Idempotency-Key", "Task", etag=True, location=True),
             201: say.answer("The new task", "Task", etag=True, location=True),
         },
         415,
@@ -137,7 +137,7 @@ class Item(_Telling):
     @operation(
         "getTask",
         "Fetch a task",
-        {200: _TASK, 304: {"description": "It is still the one of If-None-Match"}},
+        {200: _TASK, 304: {"description": "The task still has the entity tag of If-None-Match"}},
         404,
         412,
         parameters=_parameters("if_match", "if_none_match"),
@@ -182,7 +182,9 @@ class Item(_Telling):
         patch = read(TaskPatch, await body(request, MERGE_PATCH, JSON))
         return _task(await _tasks(request).change(task_id, patch.changes(), only_if))
 
-    @operation("deleteTask", "Delete a task", {204: {"description": "It is gone"}}, 404, 412, parameters=_GUARDS)
+    @operation(
+        "deleteTask", "Delete a task", {204: {"description": "The task is deleted"}}, 404, 412, parameters=_GUARDS
+    )
     async def delete(self, request: Request) -> Response:
         await _tasks(request).delete(id_in_path(request), preconditions(request))
         return Response(status_code=204)
@@ -193,7 +195,7 @@ class Complete(_Telling):
 
     @operation(
         "completeTask",
-        "Toggle a task, or set it with a body",
+        "Toggle a task, or set its state with a body",
         {200: _TASK},
         404,
         412,

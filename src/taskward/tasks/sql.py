@@ -1,7 +1,7 @@
-"""The SQL of the tasks, written with SQLAlchemy Core and compiled once.
+"""The SQL of the tasks, written in SQLAlchemy Core and compiled once.
 
-No STABLE function is applied to a column in RETURNING or SET: a distributed database (Citus) refuses it. Columns are
-returned as they are for the same reason, and because the session's settings cannot change what a binary value means.
+Citus refuses STABLE functions of a column in RETURNING and SET, so there are none. Columns are returned in binary and
+formatted in Python: then no setting of the session changes an answer.
 """
 
 from functools import cache
@@ -22,12 +22,12 @@ _id: Any = bindparam("id", type_=Uuid)
 _mine = tasks.c.user_id == OWNER
 _this = (_mine, tasks.c.id == _id)
 
-#: UTC as an interval: with it timezone() is IMMUTABLE, and so is the sum below.
+#: UTC as an interval. timezone() with an interval is IMMUTABLE, and therefore the sum below is.
 _utc: Any = literal_column("interval '0'")
 _a_moment_later = func.timezone(
     _utc, func.timezone(_utc, tasks.c.updated_at) + literal_column("interval '1 microsecond'")
 )
-# Strictly later than before, even where the clock stands still or goes back: it is the entity tag.
+# updated_at is the entity tag. It must grow with every change, even when the clock stands still or goes back.
 _now_or_later = func.greatest(func.now(), _a_moment_later)
 
 
@@ -39,7 +39,7 @@ def _versions(name: str) -> Any:
     return bindparam(name, type_=ARRAY(DateTime(timezone=True)))
 
 
-#: The preconditions of a change (RFC 9110 §13.1): the version is one of these, or none of these.
+#: The preconditions of a change (RFC 9110 §13.1). The version is one of these (if_match) or none (if_none_match).
 GUARDS = {
     "if_match": tasks.c.updated_at == func.any(_versions("if_match")),
     "if_none_match": tasks.c.updated_at != func.all(_versions("if_none_match")),
@@ -47,7 +47,7 @@ GUARDS = {
 
 GET = Statement(select(*COLUMNS).where(*_this))
 
-#: Differs after every change of an owner's tasks: deletions change the number, all else the latest time.
+#: Differs after every change of an owner's tasks: a deletion changes the number, other changes the latest time.
 VERSION = Statement(select(func.count().label("number"), func.max(tasks.c.updated_at).label("latest")).where(_mine))
 
 COUNTS = Statement(
@@ -80,7 +80,7 @@ _claimed = (
     .cte("claimed")
 )
 
-#: The key and the task in one statement: both are stored or neither is, and of two at once one waits and finds nothing.
+#: Stores key and task in one statement, both or neither. Of two at once with one key, the second returns no row.
 CREATE_ONCE = Statement(
     insert(tasks)
     .from_select(
@@ -91,7 +91,7 @@ CREATE_ONCE = Statement(
     .add_cte(_expired)
 )
 
-#: What a key was used for; the task's columns are null when it has been deleted since.
+#: The task that a key was used for. The task's columns are null if it was deleted since.
 CREATED_BEFORE = Statement(
     select(
         idempotency_keys.c.fingerprint,
@@ -110,7 +110,7 @@ CREATED_BEFORE = Statement(
 
 @cache
 def clearing(*, until: bool) -> Statement:
-    """Delete all tasks in one state; with ``until`` only those that have not changed after it."""
+    """Delete all tasks in one state; with ``until`` only those that did not change after it."""
     clause = delete(tasks).where(_mine, tasks.c.completed == _value("completed"))
     if until:
         clause = clause.where(tasks.c.updated_at <= bindparam("until", type_=DateTime(timezone=True)))
@@ -119,7 +119,7 @@ def clearing(*, until: bool) -> Statement:
 
 @cache
 def listing(*, by_state: bool, after: bool, search: bool) -> Statement:
-    """Newest first. One statement for each combination, so that each gets a plan of its own."""
+    """A page of tasks, newest first. Each combination is a statement of its own, with its own plan."""
     clause = select(*COLUMNS).where(_mine)
     if by_state:
         clause = clause.where(tasks.c.completed == _value("completed"))
@@ -128,15 +128,15 @@ def listing(*, by_state: bool, after: bool, search: bool) -> Statement:
     if search:
         pattern: Any = bindparam("pattern", type_=String)
         found = or_(tasks.c.title.ilike(pattern, escape="!"), tasks.c.description.ilike(pattern, escape="!"))
-        # COALESCE changes no answer. It keeps the planner from believing that next to nothing will match: then it
-        # would read and sort all of a person's tasks, where walking them newest first can stop at a page of matches.
+        # COALESCE changes no answer, only the planner's estimate of matches. With a low estimate PostgreSQL reads and
+        # sorts all of a person's tasks. With this one it walks them newest first and stops after a page of matches.
         clause = clause.where(func.coalesce(found, false()))
     return Statement(clause.order_by(tasks.c.id.desc()).limit(bindparam("limit", type_=Integer)))
 
 
 @cache
 def changing(fields: frozenset[str], guards: frozenset[str] = frozenset()) -> Statement:
-    """Set some fields of one task, under ``guards``. ``toggle`` stands for completed set to its opposite."""
+    """Set some fields of one task, under ``guards``. The field ``toggle`` inverts ``completed``."""
     values: dict[str, Any] = {name: _value(name) for name in sorted(fields - {"toggle"})}
     if "toggle" in fields:
         values["completed"] = ~tasks.c.completed

@@ -24,7 +24,7 @@ tasks = Table(
     "tasks",
     metadata,
     owner_column(),
-    Column("id", Uuid, nullable=False),  # version 7: newest first is the key's own order
+    Column("id", Uuid, nullable=False),  # version 7: ordered by time of creation
     Column("title", String(MAX_TITLE), nullable=False),
     Column("description", Text),
     Column("completed", Boolean, nullable=False, server_default="false"),
@@ -33,7 +33,7 @@ tasks = Table(
     PrimaryKeyConstraint("user_id", "id", name="tasks_pkey"),
     CheckConstraint("char_length(title) >= 1", name="tasks_title_check"),
     CheckConstraint(f"char_length(description) <= {MAX_DESCRIPTION}", name="tasks_description_check"),
-    # Counts and the Open and Done lists from the index alone, however many tasks the other state has.
+    # Serves counts and the lists of one state without reading tasks of the other state.
     Index("tasks_by_state", "user_id", "completed", "id"),
 )
 
@@ -43,7 +43,7 @@ idempotency_keys = Table(
     owner_column(),
     Column("key", String(255, collation="C"), nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
-    Column("task_id", Uuid, nullable=False),  # of a task that may have been deleted since: no foreign key
+    Column("task_id", Uuid, nullable=False),  # no foreign key: the task may be deleted, the key stays
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("user_id", "key", name="idempotency_keys_pkey"),
     Index("idempotency_keys_by_age", "user_id", "created_at"),

@@ -86,7 +86,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Toggle a task, or set it with a body */
+        /** Toggle a task, or set its state with a body */
         patch: operations["completeTask"];
         trace?: never;
     };
@@ -100,7 +100,7 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Hear of changes as they happen */
+        /** Receive changes as server-sent events */
         get: operations["streamEvents"];
         put?: never;
         post?: never;
@@ -117,7 +117,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process lives */
+        /** Whether the process is alive */
         get: operations["alive"];
         put?: never;
         post?: never;
@@ -134,7 +134,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether it can serve */
+        /** Whether the service is ready */
         get: operations["ready"];
         put?: never;
         post?: never;
@@ -209,32 +209,32 @@ export interface components {
         };
         /**
          * TaskInput
-         * @description A whole task, as POST and PUT take it.
+         * @description A whole task, as POST and PUT take it. Absent members get their default.
          */
         TaskInput: {
-            /** @description What is to be done; surrounding space is cut off. */
+            /** @description What is to be done. Surrounding space is removed. */
             title: string;
             /**
-             * @description Anything more there is to say.
+             * @description Further text.
              * @default null
              */
             description?: string | null;
             /**
-             * @description Whether it is done.
+             * @description Whether the task is done.
              * @default false
              */
             completed?: boolean;
         };
         /**
          * TaskPatch
-         * @description A JSON merge patch (RFC 7396): what is absent stays, null removes; only the description can be removed.
+         * @description A JSON merge patch (RFC 7396): absent members stay as they are. Only the description may be null.
          */
         TaskPatch: {
             /** @description A new title. */
             title?: string;
             /** @description A new description, or null to remove it. */
             description?: string | null;
-            /** @description Whether it is done. */
+            /** @description Whether the task is done. */
             completed?: boolean;
         };
         /**
@@ -242,7 +242,7 @@ export interface components {
          * @description The optional body of PATCH …/complete.
          */
         Completion: {
-            /** @description Set to this instead of toggling. */
+            /** @description The new state. Without a body the state is inverted. */
             completed: boolean;
         };
         Problem: {
@@ -271,7 +271,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description No token, or one that was refused; see `WWW-Authenticate`. */
+        /** @description The token is missing or refused; see `WWW-Authenticate`. */
         Unauthenticated: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -282,7 +282,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The path names somebody else. */
+        /** @description The path names another user than the token. */
         NotOwner: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -292,7 +292,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description No such task of this person. */
+        /** @description The caller has no such task. */
         NotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -302,7 +302,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Not with this method; see `Allow`. */
+        /** @description The path does not have this method; see `Allow`. */
         MethodNotAllowed: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -312,7 +312,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The Accept header rules JSON out. */
+        /** @description The Accept header excludes the media type of the answer. */
         NotAcceptable: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -342,7 +342,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is of another media type. */
+        /** @description The body has another media type than the operation takes. */
         UnsupportedMediaType: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -352,7 +352,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Some of what was sent is not valid; every bad field is in `errors`. */
+        /** @description The body or the query is not valid; `errors` names every bad field. */
         Invalid: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -362,7 +362,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too many refused tokens from this address, or too many open streams; see `Retry-After`. */
+        /** @description Too many refused tokens from this client IP, or too many open streams; see `Retry-After`. */
         TooManyFailures: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -383,7 +383,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Keys, revocations or database cannot be reached right now; see `Retry-After`. */
+        /** @description Keys, revocations or the database are unavailable; see `Retry-After`. */
         Unavailable: {
             headers: {
                 "X-Request-Id": components["headers"]["request_id"];
@@ -402,34 +402,34 @@ export interface components {
         id: string;
         /** @description Only tasks in this state. */
         completed: boolean;
-        /** @description Only tasks with this text in title or description, whatever its case. */
+        /** @description Only tasks with this text in title or description; case is ignored. */
         q: string;
         /** @description Only tasks whose `updated_at` is not later than this. */
         until: string;
-        /** @description The tab that asks; changes sent with this value in `X-Origin` are not among its events. */
+        /** @description An id of the browser tab. Changes sent with this value in `X-Origin` cause no event. */
         origin: string;
         /** @description Tasks a page. */
         limit: number;
-        /** @description `next_cursor` of the page before. */
+        /** @description `next_cursor` of the previous page. */
         cursor: string;
-        /** @description Makes a repeat of this request within 24 hours answer with the same task and create nothing. */
+        /** @description A repeat with the same key and body within 24 hours returns the same task and creates nothing. */
         idempotency_key: string;
         /** @description Only if the task still has this entity tag. */
         if_match: string;
         /** @description Answer 304 if the task still has this entity tag. */
         if_none_match: string;
-        /** @description Only if the task has another entity tag than this. */
+        /** @description Only if the task does not have this entity tag. */
         unless: string;
     };
     requestBodies: never;
     headers: {
-        /** @description Names this request in the log. */
+        /** @description The id of this request in the log. */
         request_id: string;
         /** @description The task's `updated_at` in quotes. */
         etag: string;
-        /** @description Where the task is. */
+        /** @description The URL of the task. */
         location: string;
-        /** @description RFC 6750 §3. */
+        /** @description The bearer challenge of RFC 6750 §3. */
         challenge: string;
         /** @description Seconds to wait. */
         retry_after: number;
@@ -443,11 +443,11 @@ export interface operations {
             query?: {
                 /** @description Only tasks in this state. */
                 completed?: components["parameters"]["completed"];
-                /** @description Only tasks with this text in title or description, whatever its case. */
+                /** @description Only tasks with this text in title or description; case is ignored. */
                 q?: components["parameters"]["q"];
                 /** @description Tasks a page. */
                 limit?: components["parameters"]["limit"];
-                /** @description `next_cursor` of the page before. */
+                /** @description `next_cursor` of the previous page. */
                 cursor?: components["parameters"]["cursor"];
             };
             header?: never;
@@ -484,7 +484,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a repeat of this request within 24 hours answer with the same task and create nothing. */
+                /** @description A repeat with the same key and body within 24 hours returns the same task and creates nothing. */
                 "Idempotency-Key"?: components["parameters"]["idempotency_key"];
             };
             path: {
@@ -499,7 +499,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The task this Idempotency-Key made before */
+            /** @description The task that was created with this Idempotency-Key */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["request_id"];
@@ -635,7 +635,7 @@ export interface operations {
                     "application/json": components["schemas"]["Task"];
                 };
             };
-            /** @description It is still the one of If-None-Match */
+            /** @description The task still has the entity tag of If-None-Match */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -660,7 +660,7 @@ export interface operations {
             header?: {
                 /** @description Only if the task still has this entity tag. */
                 "If-Match"?: components["parameters"]["if_match"];
-                /** @description Only if the task has another entity tag than this. */
+                /** @description Only if the task does not have this entity tag. */
                 "If-None-Match"?: components["parameters"]["unless"];
             };
             path: {
@@ -708,7 +708,7 @@ export interface operations {
             header?: {
                 /** @description Only if the task still has this entity tag. */
                 "If-Match"?: components["parameters"]["if_match"];
-                /** @description Only if the task has another entity tag than this. */
+                /** @description Only if the task does not have this entity tag. */
                 "If-None-Match"?: components["parameters"]["unless"];
             };
             path: {
@@ -721,7 +721,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone */
+            /** @description The task is deleted */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -746,7 +746,7 @@ export interface operations {
             header?: {
                 /** @description Only if the task still has this entity tag. */
                 "If-Match"?: components["parameters"]["if_match"];
-                /** @description Only if the task has another entity tag than this. */
+                /** @description Only if the task does not have this entity tag. */
                 "If-None-Match"?: components["parameters"]["unless"];
             };
             path: {
@@ -795,7 +795,7 @@ export interface operations {
             header?: {
                 /** @description Only if the task still has this entity tag. */
                 "If-Match"?: components["parameters"]["if_match"];
-                /** @description Only if the task has another entity tag than this. */
+                /** @description Only if the task does not have this entity tag. */
                 "If-None-Match"?: components["parameters"]["unless"];
             };
             path: {
@@ -840,7 +840,7 @@ export interface operations {
     streamEvents: {
         parameters: {
             query?: {
-                /** @description The tab that asks; changes sent with this value in `X-Origin` are not among its events. */
+                /** @description An id of the browser tab. Changes sent with this value in `X-Origin` cause no event. */
                 origin?: components["parameters"]["origin"];
             };
             header?: never;
@@ -852,7 +852,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-sent events: `ready` first, `tasks` after changes with the ids or `{}` for many, `reset` after a gap. Ends when the token expires or is revoked. */
+            /** @description Server-sent events: `ready` first; `tasks` after changes, with the ids or `{}` for many; `reset` after a gap. Ends when the token expires or is revoked. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["request_id"];
@@ -882,7 +882,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It does */
+            /** @description The process is alive */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -903,7 +903,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It can */
+            /** @description The service is ready */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -946,7 +946,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Who issues tokens for this service */
+            /** @description The metadata */
             200: {
                 headers: {
                     [name: string]: unknown;
