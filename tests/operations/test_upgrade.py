@@ -17,7 +17,7 @@ from tests.support.issuer import Issuer
 from tests.support.process import ROOT
 from tests.support.service import Service, serving
 
-LAST_RELEASE = "4586990"
+LAST_RELEASE = "5bc5975"
 OLD = (sys.executable, "-c", "import sys; from taskward.cli import main; sys.exit(main())", "serve")
 
 
@@ -112,6 +112,13 @@ async def test_an_upgrade_and_the_way_back_fail_nobody_and_lose_nothing(
             # Forward: the database first, beside the old replica; then a new replica; then the traffic.
             await asyncio.to_thread(upgrade, empty_database_url)
             await traffic.some()
+            # A replica of the old release that is restarted meanwhile starts: it reads alembic_version, which stayed.
+            async with serving(issuer, jwks, empty_database_url, tmp_path, **old) as restarted:  # type: ignore[arg-type]  # likewise
+                assert set(traffic.acknowledged) & set(await everything(restarted, traffic.token))
+                traffic.front = restarted.url
+                await traffic.some()
+                traffic.front = before.url
+                await traffic.some()
             async with serving(issuer, jwks, empty_database_url, tmp_path) as after:
                 traffic.front = after.url
                 await traffic.some()
@@ -122,7 +129,11 @@ async def test_an_upgrade_and_the_way_back_fail_nobody_and_lose_nothing(
                 traffic.front = before.url
                 await traffic.some()
             await asyncio.to_thread(downgrade, empty_database_url, "0001")
-            await traffic.some()
+            async with serving(issuer, jwks, empty_database_url, tmp_path, **old) as restarted:  # type: ignore[arg-type]  # likewise
+                traffic.front = restarted.url
+                await traffic.some()
+                traffic.front = before.url
+                await traffic.some()
             stop.set()
             await running
             assert traffic.failures == []
