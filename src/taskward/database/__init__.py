@@ -1,1 +1,1 @@
-"""How rows are reached: the engine, statements that name their owner, and migrations."""
+"""Access to PostgreSQL: the engine, statements that name their owner, and migrations."""

@@ -1,4 +1,4 @@
-"""A connection of its own beside the pool: for listening, and for ending tokens by hand."""
+"""Single connections outside the pool: to listen for notifications, and to write a revocation by hand."""
 
 import socket
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,10 @@ _TELL = "SELECT pg_notify('taskward_revocations', '')"
 
 
 def connector(url: str) -> Callable[[], Awaitable[Any]]:
-    """What opens such a connection, to the first host that takes it. Works behind PgBouncer: nothing is prepared."""
+    """A function that opens a connection to the first host that accepts one, within 1.5 s a host.
+
+    It works behind PgBouncer, because no prepared statements are kept.
+    """
     urls = one_dsn_for_each_host(url)
 
     async def connect() -> Any:
@@ -27,7 +30,7 @@ def connector(url: str) -> Callable[[], Awaitable[Any]]:
         for one in urls:
             try:
                 connection = await asyncpg.connect(one, timeout=CONNECT_SECONDS, statement_cache_size=0)
-            except Exception as error:  # the next host may do; the last failure is raised
+            except Exception as error:  # try the next host; the last error is raised
                 failure = error
                 continue
             _keep_alive(connection)

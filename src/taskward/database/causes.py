@@ -1,10 +1,10 @@
-"""Why a database could not be used, in the words of the server or the system, without any secret."""
+"""Texts that say why a database could not be used, from the server or the system, without any secret."""
 
 from collections.abc import Iterator
 
 import asyncpg
 
-#: Classes and codes of SQLSTATE whose text names users, databases, tables and settings, and never a value of a row:
+#: Classes and codes of SQLSTATE whose text names users, databases, tables or settings, but never a value of a row:
 #: connection, feature, authorization, catalogue, schema, rollback, resources, object state, intervention, system,
 #: read-only, tables, privileges, settings.
 _TELLING = (
@@ -27,8 +27,8 @@ _TELLING = (
 )
 
 _ADVICE = {
-    "28": "The server refuses the role or its password. A password in docker-compose is set once, on an empty volume: "
-    "take the old one back, or change the role's",
+    "28": "The server refuses the role or its password. docker-compose sets the password only on an empty volume: "
+    "use the old password, or change it with ALTER ROLE",
     "3D": "Create the database, or change DATABASE_URL",
     "3F": "Create the schema of the search path, or change DATABASE_URL",
     "42501": "Make the role the owner of the database, so that it may create tables",
@@ -40,7 +40,7 @@ _ADVICE = {
 
 
 def cause(error: BaseException) -> str:
-    """Class, SQLSTATE and text of the error behind this one; only the class where the text may hold a secret."""
+    """Class, SQLSTATE and text of the underlying error; only the class if the text may hold a secret."""
     for found in _chain(error):
         if isinstance(found, asyncpg.PostgresError):
             return _told(found)
@@ -49,12 +49,12 @@ def cause(error: BaseException) -> str:
         if isinstance(found, OSError):
             return _of_system(found)
         if isinstance(found, asyncpg.exceptions.ClientConfigurationError):
-            return f"{type(found).__name__}: the address or a PG… variable cannot be read"
+            return f"{type(found).__name__}: DATABASE_URL or a PG… variable cannot be read"
     return type(error).__name__
 
 
 def advice(error: BaseException) -> str:
-    """What to do about it."""
+    """What a person can do about the error: one or two sentences."""
     found = next((found for found in _chain(error) if isinstance(found, asyncpg.PostgresError | OSError)), error)
     state = str(getattr(found, "sqlstate", "") or "")
     for beginning, text in _ADVICE.items():
@@ -71,7 +71,7 @@ def is_servers(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what a library wrapped in it, and what those came from."""
+    """The error, the error that SQLAlchemy wrapped in it, and their causes."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:
@@ -91,7 +91,7 @@ def _told(error: asyncpg.PostgresError) -> str:
 
 def _of_system(error: OSError) -> str:
     what = error.strerror or type(error).__name__
-    if "Multiple exceptions" in str(error):  # of several addresses; each has its own text, with the address in it
-        what = "no address of the host takes connections"
+    if "Multiple exceptions" in str(error):  # several IPs were tried; the text of each error names its IP
+        what = "no IP of the host accepts connections"
     file = f": {error.filename}" if isinstance(error.filename, str) else ""
     return f"{type(error).__name__}: {what}{file}"

@@ -1,4 +1,4 @@
-"""Connections made by asyncpg: to the first host that will do, with settings that fit the server."""
+"""New asyncpg connections: to the first usable host of the DSN, with settings that fit the server."""
 
 import socket
 from collections import deque
@@ -8,20 +8,20 @@ import asyncpg
 
 from taskward.database.dsn import one_dsn_for_each_host
 
-#: Seconds that each of several hosts has to take a connection: a failed one may accept it and say nothing.
+#: Seconds for each of several hosts. A failed host may accept the connection and then stay silent.
 _HOST_SECONDS = 1.5
 
-#: The first probe after 30 s; three that are not answered, 10 s apart, are the end.
+#: TCP keepalive: first probe after 30 s, then every 10 s; after three without an answer the connection is dead.
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
-#: Whether this is Citus, and the process that answers: behind PgBouncer it is not the one announced.
+#: The process that answers (behind PgBouncer another than the one announced), and whether the server has Citus.
 _PROBE = "SELECT pg_backend_pid() AS pid, EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS citus"
 
 
 class Connector:
-    """Opens connections. ``timeout`` is seconds for one, over all hosts of the DSN.
+    """Opens connections. ``timeout`` is the seconds for one connection, over all hosts of the DSN.
 
-    The first connection finds out what the server is:
+    The first connection detects the kind of server:
 
     - Behind PgBouncer in transaction mode each statement may run on another server connection: prepared statements must
       not be kept, and settings must not be sent at the start.
@@ -43,24 +43,24 @@ class Connector:
             if self.pooled:
                 return connection
             await connection.close()
-        # The server gives up a little earlier than this side does, so that no statement runs on without a reader.
+        # The server's timeout is 90 % of this side's, so that no statement runs on after this side gave up.
         milliseconds = str(max(1, int(self._timeout * 900)))
         settings = {"statement_timeout": milliseconds, "application_name": "taskward"}
-        # A database may have another default, under which concurrent changes of a task fail instead of waiting.
+        # Under another isolation level, concurrent changes of a task would fail instead of waiting.
         settings["default_transaction_isolation"] = "read committed"
-        # A server that ends idle sessions might end one just as a request takes it. DATABASE_IDLE is for that. Nor is
-        # it idle in a transaction between a statement's preparation and its execution, when this process is busy.
+        # Without these timeouts the server cannot end an idle session while a request takes it (DATABASE_IDLE replaces
+        # idle connections), nor one that waits between prepare and execute while this process is busy.
         settings["idle_session_timeout"] = settings["idle_in_transaction_session_timeout"] = "0"
         if not self._citus:
-            # Each statement has one right plan, the same for every person. Left to choose, PostgreSQL plans some of
-            # them anew at each request, and for a person who owns much of the table prefers to read all of it.
+            # Each statement has one right plan for every person. By default PostgreSQL plans some statements again at
+            # each request, and reads the whole table for a person who owns much of it.
             settings["plan_cache_mode"] = "force_generic_plan"
         return await self._reach(server_settings=settings)
 
     async def _reach(self, **options: Any) -> Any:
-        """Connect to the first host that will do, beginning with the one that did last time.
+        """Connect to the first usable host, starting with the last one that was usable.
 
-        asyncpg would try one host after the other too, but give all of the timeout to the first that says nothing.
+        asyncpg also tries one host after the other, but spends the whole timeout on the first silent one.
         """
         share = min(self._timeout / len(self._dsns), _HOST_SECONDS) if len(self._dsns) > 1 else self._timeout
         failure: Exception | None = None
@@ -69,26 +69,26 @@ class Connector:
                 return _kept_alive(await asyncpg.connect(dsn, timeout=share, **options))
             except Exception as error:
                 failure = failure or _of_configuration(error)
-                if self._dsns[0] == dsn:  # unless a concurrent attempt has moved on already
+                if self._dsns[0] == dsn:  # unless a concurrent attempt has rotated already
                     self._dsns.rotate(-1)
         assert failure is not None  # noqa: S101 - a DSN has at least one host
         raise failure
 
 
 def _kept_alive(connection: Any) -> Any:
-    """Probes on an idle connection: a firewall on the way then remembers it, or its end is noticed by this side."""
+    """Turn on TCP keepalive: firewalls keep the idle connection open, and this side notices when it is lost."""
     transport = connection._transport  # asyncpg has no option for this
     opened = transport.get_extra_info("socket")
     if opened is not None and opened.family in (socket.AF_INET, socket.AF_INET6):
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, seconds in _KEEPALIVE.items():
-            if hasattr(socket, name):  # what each system calls it, where it has it
+            if hasattr(socket, name):  # not every system has all three
                 opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
     return connection
 
 
 def _of_configuration(error: Exception) -> Exception:
-    """The error, or ClientConfigurationError for what asyncpg makes of a variable that it cannot read."""
+    """The error, or ClientConfigurationError for the errors that asyncpg raises for an unreadable PG… variable."""
     if isinstance(error, ValueError | LookupError | TypeError):  # PGPORT=x; a uid without a name, and no user given
         error = asyncpg.exceptions.ClientConfigurationError(type(error).__name__)
     return error

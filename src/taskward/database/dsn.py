@@ -1,4 +1,4 @@
-"""The database's address as people write it, made into one that asyncpg reads the same way."""
+"""The database's DSN: from the form that people write to one that asyncpg reads in the same way."""
 
 import os
 import re
@@ -14,7 +14,7 @@ _FORM = (
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?")
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
-#: What asyncpg itself reads of a query.
+#: Parameters that asyncpg reads.
 _CONNECTION = frozenset(
     {
         *("host", "port", "dbname", "database", "user", "password", "passfile", "service", "servicefile"),
@@ -22,8 +22,8 @@ _CONNECTION = frozenset(
         *("ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs", "krbsrvname", "gsslib"),
     }
 )
-#: Settings of the server that a session may begin with. Sent to a pooler, or misspelt, any of them ends the connection;
-#: so what is not on this list is not sent, and `taskward check` names it.
+#: Server settings that a session may begin with. An unknown one ends the connection, and poolers know few. Therefore
+#: only these are sent, and `taskward check` names the others.
 _SERVER = frozenset(
     {
         *("application_name", "options", "search_path", "role", "timezone", "datestyle", "client_encoding"),
@@ -36,36 +36,36 @@ _NAMED = {"[": "%5B", "]": "%5D", "/": "%2F", "?": "%3F", "#": "%23", "@": "%40"
 
 
 def plain_dsn(url: str) -> str:
-    """The same address for asyncpg. Raises ValueError, whose text has no more of the URL than one character in it."""
+    """The same DSN for asyncpg. Raises ValueError, whose text holds at most one character of the DSN."""
     scheme, separator, rest = url.partition("://")
     if character := _unencoded(rest):
         raise ValueError(f"{_FORM}. It has {character} there: write {_NAMED[character]}")
     try:
         authority, parts = _split(rest)
-    except ValueError:  # whose text has the whole address in it, password and all
+    except ValueError:  # its text holds the whole DSN with the password
         raise ValueError(_FORM) from None
     credentials, at, hosts = authority.rpartition("@")
     known = separator and scheme in ("postgresql", "postgres", "postgresql+asyncpg")
-    # A password with / ? or # in it ends the address early and leaves its @ behind.
+    # A / ? or # in the password ends the authority early; then the @ is in the path, query or fragment.
     whole = "@" not in parts.path + parts.query and not parts.fragment
     if not (known and whole and (not hosts or all(_HOST.fullmatch(host) for host in hosts.split(",")))):
         raise ValueError(_FORM)
     given = dict(parse_qsl(parts.query))
     if "hostaddr" in given:
-        raise ValueError("has a parameter hostaddr, which is not read here: write that address as the host")
+        raise ValueError("has a parameter hostaddr, which is not supported: write that IP as the host")
     query = {name: value for name, value in given.items() if name in _CONNECTION or name.lower() in _SERVER}
-    if "ssl" in given:  # as SQLAlchemy's URLs call it; dropped, it would silently allow plain text
+    if "ssl" in given:  # SQLAlchemy's name for sslmode; ignoring it would allow plain text
         query.setdefault("sslmode", given["ssl"])
-    if given.get("schema", "public") != "public":  # as Prisma's URLs call it
+    if given.get("schema", "public") != "public":  # Prisma's name for search_path
         name = given["schema"].replace('"', '""')
         query.setdefault("search_path", f'"{name}"')
-    if query.get("sslrootcert") == "system":  # libpq's word; it means verify-full unless something else is said
+    if query.get("sslrootcert") == "system":  # as in libpq: the system's certificates, and verify-full by default
         query["sslrootcert"] = _system_certificates()
         query.setdefault("sslmode", "verify-full")
     if query.get("sslmode", "prefer") not in _SSL_MODES:
         raise ValueError(f"has an sslmode that is none of {', '.join(_SSL_MODES)}")
     user, colon, password = credentials.partition(":")
-    # asyncpg splits at the first @, people mean the last.
+    # asyncpg splits at the first @; the last one is meant. Therefore user and password are encoded.
     netloc = f"{_quoted(user)}{colon}{_quoted(password)}{at}{hosts}"
     return urlunsplit(parts._replace(netloc=netloc, query=urlencode(query)))
 
@@ -77,9 +77,9 @@ def ignored_parameters(url: str) -> list[str]:
 
 
 def one_dsn_for_each_host(dsn: str) -> list[str]:
-    """The same address with each of its hosts alone.
+    """One DSN for each host of this one.
 
-    Of several, only one that takes writes will do, unless the address says otherwise.
+    With several hosts, a usable one accepts writes (target_session_attrs=read-write) unless the DSN says otherwise.
     """
     authority, parts = _split(dsn.partition("://")[2])
     credentials, at, hosts = authority.rpartition("@")
@@ -93,20 +93,20 @@ def one_dsn_for_each_host(dsn: str) -> list[str]:
 
 
 def _split(rest: str) -> tuple[str, SplitResult]:
-    """What follows ``://``: users and hosts, and all after them. Raises ValueError.
+    """The authority, and path, query and fragment, of what follows ``://``. Raises ValueError.
 
-    urlsplit alone will not do: a list of hosts is none of its business, and since CVE-2025-0938 was mended it refuses
-    one with an IPv6 address that is not the first.
+    urlsplit alone knows no list of hosts. Since the fix of CVE-2025-0938 it refuses a list in which an IPv6 address is
+    not first.
     """
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     credentials, at, hosts = authority.rpartition("@")
     for host in hosts.split(","):
-        urlsplit(f"postgresql://{credentials}{at}{host}")  # as the driver will
+        urlsplit(f"postgresql://{credentials}{at}{host}")  # as asyncpg will
     return authority, urlsplit(f"postgresql://{rest[len(authority) :]}")
 
 
 def _unencoded(rest: str) -> str | None:
-    """A character within user and password that ends them early for one reader or another, if there is one."""
+    """The first character of user and password that must be percent-encoded and is not, or None."""
     credentials, at, _ = rest.rpartition("@")
     if not at or re.search(r"[?&][\w.]+=", credentials):  # the @ stands in a parameter
         return None

@@ -1,8 +1,8 @@
-"""The database: SQLAlchemy's AsyncEngine, asked for the rows of one owner, one statement and one round trip at a time.
+"""The database: SQLAlchemy's AsyncEngine, with one statement and one round trip for each request.
 
-SQLAlchemy owns the pool and compiles the statements. A compiled statement then runs on the asyncpg connection that was
-checked out: ``AsyncConnection.execute`` takes four times the processor time (benchmarks/NOTES.md). No error of the
-driver leaves this file but as DatabaseUnavailable, or as a bug that may crash the request.
+SQLAlchemy owns the pool and compiles the statements. A compiled statement runs on the checked-out asyncpg connection:
+``AsyncConnection.execute`` would take four times the processor time (benchmarks/NOTES.md). Errors of the driver leave
+this file as DatabaseUnavailable, except for bugs, which answer 500.
 """
 
 import asyncio
@@ -24,16 +24,15 @@ from taskward.database.statement import ServerQuestion, Statement
 
 Row = Mapping[str, Any]
 
-#: How late, as a part of the timeout, a silent server may be noticed.
+#: Deadlines are checked this often, as a fraction of the timeout.
 _GRAIN = 0.05
 
 
 class Database:
     """A pool of at most ``pool_size`` connections.
 
-    ``timeout`` is seconds for a request: for a slot, a connection and a statement together. ``idle`` is seconds after
-    which an unused connection is replaced instead of used. ``open`` does not connect, so a database that is down at
-    the start is found as soon as it is back.
+    ``timeout`` is the seconds for one request: slot, connection and statement together. A connection unused for
+    ``idle`` seconds is replaced. ``open`` does not connect: a database may be down at the start and come up later.
     """
 
     def __init__(
@@ -50,10 +49,10 @@ class Database:
         self._idle = idle
         self._size = pool_size
         self._slots = Slots(pool_size)
-        self._busy: dict[Any, float] = {}  # asyncpg connections in use, and the deadline of each
-        self._used: dict[Any, tuple[int, float]] = {}  # all there are: generation, and when each was last used
-        self._generation = 0  # connections of an earlier one are not used again
-        self._empty = 0  # records of the pool whose connection was discarded
+        self._busy: dict[Any, float] = {}  # connections in use: deadline
+        self._used: dict[Any, tuple[int, float]] = {}  # all connections: generation and time of last use
+        self._generation = 0  # connections of an earlier generation are not used again
+        self._empty = 0  # pool records whose connection was discarded
         self._closing = False
         self._watch: asyncio.Task[None] | None = None
         self.engine = self._create_engine()
@@ -63,7 +62,7 @@ class Database:
         def connect() -> Any:
             return engine.sync_engine.dialect.dbapi.connect(  # type: ignore[union-attr]  # a real dialect has its DBAPI
                 async_creator_fn=self._connect,
-                # Through PgBouncer one name would meet another client's statement of that name.
+                # Behind PgBouncer a name must not be that of another client's statement.
                 prepared_statement_name_func=lambda: f"__asyncpg_{uuid4()}__",
             )
 
@@ -71,7 +70,7 @@ class Database:
             "postgresql+asyncpg://",
             creator=connect,
             pool_size=self._size,
-            max_overflow=-1,  # the semaphore bounds it, and waits without a greenlet
+            max_overflow=-1,  # Slots bounds it, and waits without a greenlet
             pool_use_lifo=True,
             pool_reset_on_return=None,  # single statements leave nothing to roll back
         )
@@ -82,7 +81,7 @@ class Database:
         self._watch = asyncio.create_task(self._watch_deadlines())
 
     async def close(self) -> None:
-        """Let running statements end within the timeout, then close every connection. No further statement starts."""
+        """Wait up to the timeout for running statements, then close every connection. No further statement starts."""
         self._closing = True
         if self._watch is None:
             return
@@ -93,7 +92,7 @@ class Database:
         self._watch.cancel()
         for connection in list(self._busy):
             connection.terminate()
-        # Not by SQLAlchemy's dispose(), which has no timeout: a server that says nothing does not say goodbye either.
+        # SQLAlchemy's dispose() has no timeout, and a silent server does not answer a close.
         idle = [connection.close(timeout=self._timeout) for connection in self._used if not connection.is_closed()]
         await asyncio.gather(*idle, return_exceptions=True)
         self.engine.sync_engine.dispose(close=False)
@@ -104,7 +103,7 @@ class Database:
 
     @staticmethod
     def _pool_of(engine: AsyncEngine) -> QueuePool:
-        assert isinstance(engine.pool, QueuePool)  # noqa: S101 - as create_async_engine makes it
+        assert isinstance(engine.pool, QueuePool)  # noqa: S101 - the pool class of create_async_engine
         return engine.pool
 
     def of(self, owner: str) -> "Rows":
@@ -112,19 +111,19 @@ class Database:
         return Rows(self, owner)
 
     async def ask(self, question: ServerQuestion) -> list[Row]:
-        """The answer to a question about the server itself. Raises DatabaseUnavailable."""
+        """The rows of a statement about the server itself. Raises DatabaseUnavailable."""
         return await self._run(question, [])
 
     def usage(self) -> tuple[int, int]:
-        """Connections open and connections idle."""
+        """The numbers of open and of idle connections."""
         idle = self._pool.checkedin() - self._empty
         return len(self._busy) + idle, idle
 
     async def _run(self, statement: Statement, arguments: list[Any]) -> list[Row]:
         """All rows of one statement.
 
-        Only an answer of the server, rows or an error, leaves the connection fit for the next statement. After
-        anything else (a cancelled request, a lost answer) it is thrown away.
+        Rows or an error from the server leave the connection usable. After anything else (a cancelled request, a lost
+        answer) it is discarded.
         """
         deadline = time.monotonic() + self._timeout
         try:
@@ -143,7 +142,7 @@ class Database:
                         fit = True
                         break
                     except asyncpg.PostgresError as error:
-                        fit = getattr(error, "severity_en", None) == "ERROR"  # FATAL is the end of the session
+                        fit = getattr(error, "severity_en", None) == "ERROR"  # FATAL ends the session
                         if not fit or sqlstate(error) not in TO_BE_REPEATED or time.monotonic() > deadline - 0.1:
                             raise
                     await asyncio.sleep(random.random() / 50)  # noqa: S311 - so that two do not meet again
@@ -152,7 +151,7 @@ class Database:
                 self._give_back(pooled, connection, fit=fit)
         except Exception as error:
             if sqlstate(driver_error(error)) == BECAME_REPLICA:
-                self._generation += 1  # look for the primary anew
+                self._generation += 1  # reconnect, to find the new primary
             if (told := translated(error)) is not error:
                 raise told from error
             raise
@@ -161,7 +160,7 @@ class Database:
         return rows
 
     async def _take_slot(self, deadline: float) -> None:
-        self._check_open()  # nobody waits behind close(), which takes every slot
+        self._check_open()  # close() takes every slot: a waiter behind it would never get one
         await self._slots.take(deadline)
         try:
             self._check_open()
@@ -174,7 +173,7 @@ class Database:
             raise asyncpg.InterfaceError("the database is closed")
 
     def _idle_connection(self) -> PoolProxiedConnection | None:
-        """The connection used last, without a greenlet; None when SQLAlchemy would have to connect."""
+        """The connection used last, taken without a greenlet. None if SQLAlchemy would have to connect."""
         if self._empty or not self._pool.checkedin():
             return None
         pooled = self._pool.connect()
@@ -184,7 +183,7 @@ class Database:
         return None
 
     async def _any_connection(self, deadline: float) -> PoolProxiedConnection:
-        """A connection, opened if need be. A cancelled request does not interrupt that: others use its connection."""
+        """A connection, opened if needed. If the request is cancelled while connecting, the connection is discarded."""
         while True:
             generation = self._generation
             opening = asyncio.create_task(self.engine.raw_connection())
@@ -210,12 +209,12 @@ class Database:
             self._discard(opening.result())
 
     def _is_fit(self, connection: Any) -> bool:
-        """Whether a connection may be used (again): neither lost nor outdated nor unused for too long."""
+        """Whether a connection is open, of the current generation, and was used within ``idle`` seconds."""
         generation, since = self._used[connection]
         return generation == self._generation and time.monotonic() - since < self._idle and not connection.is_closed()
 
     def _discard(self, pooled: PoolProxiedConnection) -> None:
-        """Close a connection. SQLAlchemy keeps the empty record of one, and fills it when it is next checked out."""
+        """Close a connection. SQLAlchemy keeps its record, empty, and connects when the record is next checked out."""
         self._used.pop(pooled.driver_connection, None)
         if not pooled.record_info.get("empty"):  # type: ignore[union-attr]  # as above
             pooled.record_info["empty"] = True  # type: ignore[index]  # as above
@@ -230,7 +229,7 @@ class Database:
             self._discard(pooled)
 
     async def _watch_deadlines(self) -> None:
-        """One task for all requests: a timer each would cost a tenth of a request."""
+        """Enforce the deadlines of all requests in one task: a timer for each would cost a tenth of a request."""
         while True:
             await asyncio.sleep(self._timeout * _GRAIN)
             now = time.monotonic()
@@ -239,11 +238,11 @@ class Database:
             for connection in silent:
                 connection.terminate()  # its statement ends with an error
             if silent:
-                self._generation += 1  # idle ones go the same way, and would cost a timeout each to find out
+                self._generation += 1  # idle connections are probably lost too; each would cost a timeout
 
 
 class Rows:
-    """The rows of one owner. Every statement binds the owner, and this class alone says who that is."""
+    """The rows of one owner. Every statement has an owner parameter, and only this class sets it."""
 
     __slots__ = ("_database", "owner")
 

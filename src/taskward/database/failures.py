@@ -1,4 +1,4 @@
-"""Which errors of the driver mean "not now", and what the log may hear of the others."""
+"""Translation of driver errors: into DatabaseUnavailable, or into bugs without the values of a row."""
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
@@ -6,9 +6,9 @@ from sqlalchemy.exc import DBAPIError
 from taskward.database.causes import cause, is_servers
 from taskward.problems import DatabaseUnavailable
 
-#: Classes and codes of SQLSTATE that speak of the server's state and not of the statement (PostgreSQL, appendix A):
+#: Classes and codes of SQLSTATE about the state of the server, not about the statement (PostgreSQL, appendix A):
 #: connection, authorization, catalogue name, rollback, resources, object state, intervention, system, read-only;
-#: and of the DSN: tables that are missing or not ours to use, a parameter that the server does not know.
+#: and about the DSN: missing tables or privileges, and parameters that the server does not know.
 _NOT_NOW = ("08", "28", "3D", "3F", "40", "53", "55", "57", "58", "25006", "42P01", "42501", "42704")
 _SHARD_MOVES = "could not find valid entry for shard"  # Citus, as XX000
 
@@ -18,7 +18,7 @@ TO_BE_REPEATED = ("40001", "40P01")
 
 
 def translated(error: BaseException) -> BaseException:
-    """DatabaseUnavailable for what means "not now"; the error itself for a bug, without what a person wrote."""
+    """DatabaseUnavailable if the database cannot be used now; else the error itself, without values of a row."""
     found = driver_error(error)
     if isinstance(found, asyncpg.PostgresError):
         if sqlstate(found).startswith(_NOT_NOW) or _SHARD_MOVES in str(found):
@@ -30,7 +30,7 @@ def translated(error: BaseException) -> BaseException:
 
 
 def driver_error(error: BaseException) -> BaseException:
-    """What asyncpg raised, where SQLAlchemy has wrapped it (while connecting)."""
+    """The error of asyncpg inside an error of SQLAlchemy, which wraps errors of connecting."""
     while isinstance(error, DBAPIError) or type(error).__module__.startswith("sqlalchemy."):
         inner = getattr(error, "orig", None) or error.__cause__
         if inner is None:
@@ -40,15 +40,15 @@ def driver_error(error: BaseException) -> BaseException:
 
 
 def sqlstate(error: BaseException) -> str:
-    """The five characters of PostgreSQL's SQLSTATE, or nothing."""
+    """The SQLSTATE, five characters, or an empty string."""
     return str(getattr(error, "sqlstate", "") or "")
 
 
 def _forget_values(error: BaseException) -> None:
-    """A bug's traceback goes to the log, and what a person wrote does not: neither row nor argument."""
+    """Remove values of rows and arguments from an error whose traceback is logged."""
     error.detail = None  # type: ignore[attr-defined]  # "Failing row contains (…)"; asyncpg has no types
     if not (
         isinstance(error, asyncpg.PostgresError) and is_servers(error)
-    ):  # asyncpg's own, about an argument that it could not send
+    ):  # raised by asyncpg about an argument that it could not encode
         error.args = ("an argument does not fit its column",)
         error.__cause__ = error.__context__ = None

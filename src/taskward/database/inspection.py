@@ -1,4 +1,4 @@
-"""What a database is like: everything `taskward check` says of it, read over a connection of its own."""
+"""Facts about a database for `taskward check`, read over a connection of its own."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import asyncpg
 
 from taskward.database.dsn import one_dsn_for_each_host
 
-#: Settings of a database or role that a session begins with, and that no answer depends on: told, because a person who
-#: looks for a fault elsewhere will want to know.
+#: Settings of a database or role that change no answer of Taskward. They are reported because they help to explain
+#: faults elsewhere.
 _TOLD = (
     *("datestyle", "timezone", "intervalstyle", "standard_conforming_strings", "bytea_output", "extra_float_digits"),
     *("search_path", "default_transaction_isolation", "default_transaction_read_only", "statement_timeout"),
@@ -43,7 +43,7 @@ class Facts:
 
 
 async def inspect(url: str, seconds: float) -> Facts:
-    """Raises what asyncpg raises, or OSError."""
+    """The facts of the first host that accepts a connection. Raises asyncpg's errors or OSError."""
     failure: Exception | None = None
     for dsn in one_dsn_for_each_host(url):
         try:

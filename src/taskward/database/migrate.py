@@ -1,6 +1,6 @@
-"""Migrations, run in code: the same whether started from a checkout or from an installed wheel.
+"""Migrations, run from a checkout or from an installed wheel.
 
-Alembic is imported when it is used: a serving process, which never does, would carry 8 MB of it.
+Alembic is imported on use: it takes 8 MB of memory, which a serving process does not need.
 """
 
 import logging
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from alembic.config import Config
 
-#: Not alembic_version, which any other program in the same database that uses Alembic has too.
+#: Not alembic_version: another program in the same database may use Alembic too.
 VERSION_TABLE = "taskward_version"
 
 _PACKAGED = Path(__file__).parents[1] / "migrations"
@@ -18,11 +18,11 @@ _CHECKOUT = Path(__file__).parents[3] / "migrations"
 
 
 class Unfit(Exception):
-    """The database cannot hold tasks; the text says why and what to do."""
+    """The database cannot be used for tasks. The text says why and what to do."""
 
 
 def config(database_url: str) -> "Config":
-    """Alembic's configuration for a database; the URL travels as an attribute, so that no file or log holds it."""
+    """Alembic's configuration for a database. The DSN is an attribute, so that it is in no file and no log."""
     from alembic.config import Config
 
     found = Config()
@@ -32,7 +32,7 @@ def config(database_url: str) -> "Config":
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring a database to ``revision``. Safe to run from several places at once: one works, the others wait for it.
+    """Bring a database to ``revision``. Concurrent runs are safe: one migrates, the others wait for it.
 
     Raises OSError or asyncpg's errors when the database cannot be reached or used.
     """

@@ -1,18 +1,18 @@
-"""What the tables of every resource share: the metadata, the owner's column, and the migration that is needed."""
+"""The parts that all tables share: metadata, owner column and the revision that the code needs."""
 
 from sqlalchemy import Column, MetaData, String
 
 from taskward.database.statement import OWNER_COLUMN
 
-#: The migration this code needs at least; tests/test_house.py holds it to migrations/.
+#: The oldest migration that this code can run on.
 REVISION = "0001"
 
 metadata = MetaData()
 
 
 def owner_column() -> Column[str]:
-    """The first column of every table, and of its primary key, so that rows can be distributed by owner.
+    """The first column of every table and of its primary key, so that rows can be partitioned by owner.
 
-    Better Auth's ids are compared byte by byte: a language's sort order would only cost time.
+    The collation "C" compares ids byte by byte, which is faster than the order of a language.
     """
     return Column(OWNER_COLUMN, String(255, collation="C"), nullable=False)

@@ -1,18 +1,18 @@
-"""A semaphore whose waiters have deadlines, and no timer each: that would cost a tenth of a request."""
+"""A semaphore whose waiters have deadlines without a timer each, which would cost a tenth of a request."""
 
 import asyncio
 from collections import deque
 
 
 class Slots:
-    """At most ``size`` at a time; the others wait in turn. Deadlines are of ``time.monotonic()``."""
+    """``size`` slots and a queue of waiters, served in order. Deadlines are values of ``time.monotonic()``."""
 
     def __init__(self, size: int) -> None:
         self._free = size
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
 
     async def take(self, deadline: float) -> None:
-        """Raises TimeoutError, as soon as ``expire`` is called after the deadline."""
+        """Take a slot. Raises TimeoutError at the first ``expire`` after the deadline."""
         if self._free:
             self._free -= 1
             return
@@ -22,7 +22,7 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled() and turn.exception() is None:
-                self.give()  # it was given and is not wanted any more
+                self.give()  # the slot was assigned to this waiter, which is cancelled
             raise
 
     def give(self) -> None:
@@ -34,7 +34,7 @@ class Slots:
         self._free += 1
 
     def expire(self, now: float) -> None:
-        """Let go of those whose deadline has passed; they are in its order, since all wait equally long."""
+        """Fail the waiters whose deadline has passed. All wait equally long, so the queue is ordered by deadline."""
         while self._waiting and self._waiting[0][0] <= now:
             _, turn = self._waiting.popleft()
             if not turn.done():

@@ -1,4 +1,4 @@
-"""Statements compiled once, each of which names its owner at every table or does not compile."""
+"""SQL statements, compiled once. A statement that does not bind the owner at every table does not compile."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -26,17 +26,17 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, Groupin
 
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this constructor untyped
 
-#: The column that says whose a row is, and the parameter that every statement compares it with.
+#: The column with the owner of a row, and the parameter that every statement compares it with.
 OWNER_COLUMN = "user_id"
 OWNER: Any = bindparam("owner", type_=String)
 
 
 class Statement:
-    """A Core statement compiled to PostgreSQL's ``$1`` form once, not for each request.
+    """A Core statement, compiled once to PostgreSQL's ``$1`` form.
 
-    Raises TypeError, when the module that makes it is imported, for a statement that reaches a table without
-    ``user_id = OWNER`` (or a join to a ``user_id`` that has it), that inserts a row of another owner, or that uses a
-    table without an owner.
+    Raises TypeError for a statement that reads or changes a table without ``user_id = OWNER`` (or a join to a
+    ``user_id`` that is bound so), that inserts a row of another owner, or that uses a table without an owner. Modules
+    make their statements at import, so the import fails.
     """
 
     __slots__ = ("names", "sql")
@@ -55,7 +55,7 @@ class Statement:
 
 
 class ServerQuestion(Statement):
-    """The one exception: a statement about the server or its catalogue, which touches no table of ours."""
+    """A statement about the server or its catalogue, without an owner. Raises TypeError if it uses a table of rows."""
 
     def _check(self, clause: Any) -> None:
         if any(isinstance(part, Table) for part in visitors.iterate(clause)):
@@ -63,9 +63,9 @@ class ServerQuestion(Statement):
 
 
 def check_owner(clause: Any, sql: str) -> None:
-    """Raise TypeError unless every table is bound to the owner in the very statement that names it.
+    """Raise TypeError unless every table is bound to the owner in the same SELECT, INSERT, UPDATE or DELETE.
 
-    CTEs, subqueries and the parts of a UNION are statements of their own: what is bound outside does not count inside.
+    Each CTE, subquery and part of a UNION is checked by itself: a condition outside it does not count.
     """
     parts = list(visitors.iterate(clause))
     if any(isinstance(part, TextClause) for part in parts):
@@ -83,9 +83,9 @@ def check_owner(clause: Any, sql: str) -> None:
 
 
 def _bound(scope: Any) -> set[Any]:
-    """The tables that this statement compares with the owner, directly or by a join to one that it does."""
+    """The tables whose owner column this statement compares with OWNER, directly or by a join to a bound table."""
     bound: set[Any] = set()
-    joined: list[tuple[Any, Any]] = []  # when the first is bound, so is the second
+    joined: list[tuple[Any, Any]] = []  # if the first is bound, the second is too
     for condition, filtered in _conditions(scope):
         left, right = condition.left, condition.right
         if _name(left) == OWNER_COLUMN and _is_owner(right):
@@ -99,16 +99,16 @@ def _bound(scope: Any) -> set[Any]:
 
 
 def _tables_of(scope: Any) -> set[Any]:
-    """The tables whose existing rows this statement reads, changes or deletes, aliases among them."""
+    """The tables and aliases whose existing rows this statement reads, changes or deletes."""
     if isinstance(scope, Update | Delete):
-        # UPDATE … FROM and DELETE … USING name their other tables by using a column of theirs.
+        # The other tables of UPDATE … FROM and DELETE … USING are those whose columns are used.
         used = (column.table for column in visitors.iterate(scope.whereclause) if isinstance(column, ColumnClause))
         return {scope.table, *(table for table in used if table is not None and _is_table(table))}
     return set(_leaves(scope.get_final_froms())) if isinstance(scope, Select) else set()
 
 
 def _leaves(sources: Iterable[Any]) -> Iterator[Any]:
-    """The tables of a FROM clause. Subqueries and CTEs are statements of their own, and looked at as such."""
+    """The tables of a FROM clause, without subqueries and CTEs, which are checked by themselves."""
     for source in sources:
         if isinstance(source, Join):
             yield from _leaves((source.left, source.right))
@@ -121,9 +121,9 @@ def _is_table(source: Any) -> bool:
 
 
 def _conditions(scope: Any) -> Iterator[tuple[Any, set[Any] | None]]:
-    """The comparisons that AND connects, in WHERE and in ON, and which tables they filter: None for all.
+    """The equalities joined by AND in WHERE and ON, each with the tables that it filters (None for all).
 
-    ON of a left outer join filters the tables on its right only; ON of a full one filters none.
+    ON of a left outer join filters only the tables on its right; ON of a full outer join filters none.
     """
     waiting: list[tuple[Any, set[Any] | None]] = [(getattr(scope, "whereclause", None), None)]
     joins: list[Any] = list(scope.get_final_froms()) if isinstance(scope, Select) else []
@@ -144,7 +144,7 @@ def _conditions(scope: Any) -> Iterator[tuple[Any, set[Any] | None]]:
 
 
 def _inserts_for_owner(statement: Any) -> bool:
-    """Whether every new row's owner is the parameter, and no row that is there already is changed instead."""
+    """Whether every new row's owner is OWNER, and ON CONFLICT updates no existing row."""
     if statement._multi_values or isinstance(getattr(statement, "_post_values_clause", None), OnConflictDoUpdate):
         return False
     if statement.select is not None:

@@ -1,4 +1,4 @@
-"""Plain ASGI middleware around the whole service: request id, security headers, one log line, one observation."""
+"""The outermost ASGI middleware: request id, security headers, and one log line and one measurement per request."""
 
 import contextlib
 import random
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from taskward.operating.metrics import Metrics
 
-#: The id of the request being answered, for log lines written anywhere below.
+#: The id of the current request, for log lines of all layers.
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -31,7 +31,7 @@ _log = structlog.get_logger("taskward.request")
 
 
 class Envelope:
-    """The outermost layer. Nothing that goes wrong below gets past it, and every answer carries its headers."""
+    """Adds its headers to every answer, and lets no exception through."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -62,16 +62,16 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception:
-            # The client has been answered (Starlette's error middleware raises again after it did): tell the log once.
-            with contextlib.suppress(Exception):  # the log's own trouble
+            # Starlette's error middleware has answered the client and raised the error again. Log it once.
+            with contextlib.suppress(Exception):  # a failing log changes no answer
                 _log.exception("request crashed", request_id=request_id, method=scope["method"], path=scope["path"])
         finally:
             self._observe(scope, status, time.perf_counter() - started)
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count and log the answer. Neither may change it: it has been sent, and the connection goes on."""
+        """Count and log the answer. A failure here changes nothing: the answer has been sent."""
         if scope.get("state", _NO_STATE).get("refused"):
-            return  # the connection answered in its place, and has counted and logged that
+            return  # the connection has answered, counted and logged the request itself
         try:
             route = route_of(scope)
             self._metrics.answered(scope["method"], route, status, seconds)
@@ -81,8 +81,8 @@ class Envelope:
                 _log.exception("an answer was not counted or logged", request_id=scope["request_id"])
 
     def _write_line(self, scope: Scope, route: str, status: int, seconds: float) -> None:
-        # Past the limit refusals are summed up by the events instead, so that an attack cannot fill the disk.
-        # Nor does a probe that finds all well get a line: a container's own asks every few seconds.
+        # A 429 gets no line: log.py sums refusals up, so that an attack cannot fill the disk. Successful probes from
+        # this machine get no line either: a container's health check runs every few seconds.
         if self._log is not None and status != 429 and not (status == 200 and _is_own_probe(route, scope)):
             client = scope.get("client")
             code, reason = scope.get("problem", _WELL)
@@ -100,9 +100,9 @@ class Envelope:
 
 
 def route_of(scope: Scope) -> str:
-    """A bounded name for what was asked for: the template of its route, never the path a client made up.
+    """The path template of the request's route, from a bounded set; never the path of the request.
 
-    Where authentication refuses, or below a mount nothing is found, it is the mount's; where nothing matches, ``none``.
+    When authentication refuses, or no route below a mount matches, it is the mount's path. Without a match: ``none``.
     """
     route = scope.get("route")
     path = str(getattr(route, "path", "none"))
@@ -115,8 +115,8 @@ def _is_own_probe(route: str, scope: Scope) -> bool:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own id where it is harmless in a log line, a new one otherwise."""
+    """The X-Request-Id of the client if it is 1 to 64 characters of A-Z a-z 0-9 . _ -, else a new id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode("ascii"))
-    return f"{random.getrandbits(128):032x}"  # it tells requests apart and guards nothing: no system call for it
+    return f"{random.getrandbits(128):032x}"  # need not be secret: no system call

@@ -1,4 +1,4 @@
-"""What trusted proxies say of the client: its address and the scheme it used, for those in TRUSTED_PROXIES alone."""
+"""Client IP and scheme from X-Forwarded-For and X-Forwarded-Proto of the proxies in TRUSTED_PROXIES."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -7,7 +7,7 @@ _PROTO = b"x-forwarded-proto"
 
 
 class Forwarded:
-    """uvicorn's, which knows one X-Forwarded-Proto: several proxies write a list, whose first is the client's."""
+    """uvicorn's middleware, which also reads lists in X-Forwarded-Proto: the first scheme is the client's."""
 
     def __init__(self, app: ASGIApp, proxies: tuple[str, ...]) -> None:
         self._app = ProxyHeadersMiddleware(app, list(proxies))  # type: ignore[arg-type]  # uvicorn's and Starlette's ASGI types differ in name only

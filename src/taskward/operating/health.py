@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve."""
+"""The probes: /healthz (the process is alive) and /readyz (the service can answer requests)."""
 
 import asyncio
 import time
@@ -24,12 +24,12 @@ NOT_MIGRATED = "The database is not migrated: run taskward migrate"
 
 
 class NotMigrated(Exception):
-    """The database can be reached, but its tables are missing or older than this code."""
+    """The database can be reached, but its tables are missing or older than this code needs."""
 
 
 @cache
 def _state() -> ServerQuestion:
-    """The revision that a migration left, and whether the tables are really there: somebody may have dropped them."""
+    """A statement for the revision of the last migration, and whether the tables exist."""
     there = " AND ".join(f"to_regclass('{name}') IS NOT NULL" for name in sorted(metadata.tables))
     complete: Any = literal_column(f"({there})").label("complete")
     clause: Any = select(column("version_num"), complete)
@@ -37,7 +37,7 @@ def _state() -> ServerQuestion:
 
 
 async def check_migrated(db: Database, needed: str) -> None:
-    """Raises DatabaseUnavailable, or NotMigrated. A newer database than this code is fine: replicas roll one by one."""
+    """Raises NotMigrated or DatabaseUnavailable. A newer revision is accepted, for rolling upgrades."""
     try:
         found = await db.ask(_state())
     except DatabaseUnavailable as error:
@@ -49,9 +49,10 @@ async def check_migrated(db: Database, needed: str) -> None:
 
 
 class Readiness:
-    """Asks the database at most once a second, however many probes arrive: this path is open to everybody.
+    """Readiness, from at most one statement a second for all probes.
 
-    Most of all while the database is down, when each question holds a place in the pool until it times out.
+    The path needs no token. While the database is down each statement holds a slot until it times out, so probes
+    without this limit could take all slots.
     """
 
     def __init__(
@@ -72,13 +73,13 @@ class Readiness:
         self._answer: asyncio.Task[DatabaseUnavailable | None] | None = None
 
     async def ready(self, request: Request) -> Response:
-        if request.scope.get("state", {}).get("leaving"):  # serve.py says so
+        if request.scope.get("state", {}).get("leaving"):  # set by server/process.py
             raise Problem(SHUTTING_DOWN)
         moment = self._now()
         if self._answer is None or (self._answer.done() and moment - self._asked_at >= 1):
             self._asked_at = moment
             self._answer = asyncio.create_task(self._ask())
-        # Whoever asked may go away: the answer is everybody's.
+        # Shielded: a probe that disconnects must not cancel the answer for the others.
         failure = await asyncio.shield(self._answer)
         if failure is not None:
             raise DatabaseUnavailable(failure.reason, failure.detail)
@@ -107,7 +108,10 @@ def keys_state(source: KeySource) -> str:
 
 
 def revocations_state(revocations: MemoryRevocations) -> str:
-    """Reported and not decisive, like keys: taking every replica out would not bring revocations back."""
+    """``in step``, ``out of step``, or what is wrong with the table.
+
+    Readiness reports it but stays 200: removing every replica would not help.
+    """
     if revocations.problem is not None:
         return revocations.problem
     return "in step" if revocations.lag <= revocations.max_lag else "out of step"

@@ -1,4 +1,4 @@
-"""The log: structlog, for people on a console or as JSON for machines, and what authentication has to say in it."""
+"""The log: structlog, as text for a console or as JSON, with the events of authentication."""
 
 import asyncio
 import json
@@ -21,21 +21,21 @@ STARTING_SECONDS = 30.0
 
 
 def configure(level: str, log_format: str, *, traced: bool = False) -> None:
-    """Set up structlog, and the standard library's logging of the libraries underneath, for this process.
+    """Configure structlog and the standard library's logging for this process.
 
-    With ``traced``, lines written while a span is open name its trace.
+    With ``traced``, lines written inside a span carry its ``trace_id``.
     """
     number = getattr(logging, level.upper())
     shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     if traced:
-        from taskward.operating.traces import add_trace_id  # its packages are an extra
+        from taskward.operating.traces import add_trace_id  # needs the extra "otel"
 
         shared.append(add_trace_id)
     if log_format == "json":
         renderer: list[Any] = [structlog.processors.format_exc_info, _json]
         notice = b'{"event": "log lines were dropped", "level": "warning", "count": %d}'
     else:
-        # Plain tracebacks: the prettier ones print local variables, and those hold Authorization headers.
+        # Rich tracebacks would print local variables, which hold Authorization headers.
         plain = structlog.dev.plain_traceback
         colors = sys.stderr is not None and sys.stderr.isatty()
         renderer = [_harmless, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
@@ -51,7 +51,7 @@ def configure(level: str, log_format: str, *, traced: bool = False) -> None:
     root.setLevel(max(number, logging.WARNING))
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(number)
-    logging.getLogger("uvicorn.access").disabled = True  # one line a request is ours
+    logging.getLogger("uvicorn.access").disabled = True  # the envelope writes one line per request
 
 
 def tell(text: str, log_format: str, *, failed: bool = True) -> None:
@@ -67,12 +67,12 @@ def tell(text: str, log_format: str, *, failed: bool = True) -> None:
 def _json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
     try:
         return orjson.dumps(event, default=repr)
-    except TypeError:  # half a surrogate pair, or a number past 64 bits: a line is never lost to either
+    except TypeError:  # orjson refuses lone surrogates and numbers above 64 bits; json writes them
         return json.dumps(event, default=repr).encode()
 
 
 def _harmless(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """What came over the network neither moves the cursor nor begins a line of its own; JSON escapes by itself."""
+    """Escape text with control characters, for the console: it must not move the cursor or begin a line."""
     for name, value in event.items():
         if isinstance(value, str) and not value.isprintable() and name != "exception":
             event[name] = value.strip() if value.strip().isprintable() else ascii(value)
@@ -80,20 +80,20 @@ def _harmless(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 class _ToStructlog(logging.Handler):
-    """Lines of libraries that log by the standard library, in the same form as ours."""
+    """Passes records of the standard library's logging to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             logger = structlog.get_logger(record.name)
             logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info, logger=record.name)
-        except Exception:  # a message that its library formatted wrongly is no reason for that library to fail
+        except Exception:  # a wrong format string must not make the library fail
             structlog.get_logger(record.name).error("a log record cannot be formatted", logger=record.name)
 
 
 class LoggedEvents(AuthEvents):
-    """Authentication's events, counted and logged; never a token.
+    """The events of authentication, counted and logged. No line holds a token.
 
-    Refusals past an address's limit are summed up, one line in ten seconds.
+    Refusals above the limit of a client IP are summed up in one line every ten seconds.
     """
 
     def __init__(self, metrics: Metrics, request_id: Any) -> None:
@@ -102,7 +102,7 @@ class LoggedEvents(AuthEvents):
         self._log = structlog.get_logger("taskward.authentication")
         self._suppressed = 0
         self._next: asyncio.TimerHandle | None = None
-        #: Until then a key set that was never fetched is no warning: service and issuer start side by side.
+        #: Until then a failed fetch is no warning: the issuer may still be starting.
         self._starting_until: float | None = time.monotonic() + STARTING_SECONDS
 
     def accepted(self, *, cached: bool) -> None:
@@ -146,9 +146,9 @@ class LoggedEvents(AuthEvents):
         )
 
     def sum_up(self, *, now: bool = False) -> None:
-        """One line for what was refused past the limit since the last one; the next is ten seconds off, or never.
+        """Write one line with the number of refusals above the limit since the last line, and schedule the next.
 
-        With ``now`` there is no next one: the service ends.
+        With ``now``, at shutdown, no next line is scheduled.
         """
         if self._next is not None:
             self._next.cancel()

@@ -1,4 +1,4 @@
-"""What is counted, for Prometheus; served on a port of its own, never on the public one."""
+"""Metrics for Prometheus, served on a port of their own."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Metrics:
-    """The service's instruments. One for a process on the default registry; tests pass a registry of their own."""
+    """The metrics of one process, on the default registry. Tests pass a registry of their own."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._requests = Histogram(
@@ -56,7 +56,7 @@ class Metrics:
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         key = (method if method in _METHODS else "other", route, status)
         observe = self._children.get(key)
-        if observe is None:  # looking a labelled child up costs more than observing
+        if observe is None:  # looking up a labelled child costs more than observing
             observe = self._children[key] = self._requests.labels(key[0], route, str(status)).observe
         observe(seconds)
 
@@ -69,10 +69,10 @@ class Metrics:
     def fetched(self, outcome: str, seconds: float) -> None:
         self._fetches.labels(outcome).observe(seconds)
         if outcome != "failed":
-            self._key_age.set(0)  # not only when the gauges are next looked after
+            self._key_age.set(0)  # at once, not at the next update of the gauges
 
     def state(self, key_age: float | None, connections: int, idle: int) -> None:
-        """Gauges, set now and then by whoever knows."""
+        """Set the gauges of keys (age in seconds, None without keys) and of connections."""
         self._key_age.set(-1 if key_age is None else key_age)
         self._pool.labels("open").set(connections)
         self._pool.labels("idle").set(idle)
@@ -89,9 +89,10 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class AllWorkers(MultiProcessCollector):
-    """The metrics of several workers, each of which writes to files in one folder.
+    """The metrics of several workers, which write to files in one folder.
 
-    What was counted stays when a worker ends; its gauges go, or they would be added to its successor's for ever.
+    Counts of a worker stay after it ends. Its gauges are removed, because otherwise they would be added to those of its
+    successor.
     """
 
     def __init__(self, registry: CollectorRegistry, folder: str) -> None:

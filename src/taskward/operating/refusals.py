@@ -16,7 +16,7 @@ from taskward.problems import (
     render,
 )
 
-#: The route of a request that was not read far enough to have one.
+#: The route label of a request that was refused before routing.
 UNREAD = "unread"
 
 _KINDS = {kind.status: kind for kind in (BAD_REQUEST, REQUEST_TIMEOUT, CONTENT_TOO_LARGE, URI_TOO_LONG, HEAD_TOO_LARGE)}
@@ -25,7 +25,7 @@ _log = structlog.get_logger("taskward.request")
 
 
 class Refusals:
-    """What a connection calls to refuse a request; see ``taskward.server.refusal.Renderer``."""
+    """The renderer of refusals; see ``taskward.server.refusal.Renderer``."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -37,10 +37,10 @@ class Refusals:
         request_id = request_id or f"{random.getrandbits(128):032x}"
         answer = render(request_id, kind, detail)
         added = ((b"x-request-id", request_id.encode()), (b"cache-control", b"no-store"))
-        with contextlib.suppress(Exception):  # the metrics' own trouble
+        with contextlib.suppress(Exception):  # failing metrics change no answer
             self._metrics.answered("", UNREAD, status, 0)
-        with contextlib.suppress(Exception):  # the log's own trouble
-            # Neither method nor path: nothing that was sent is trusted enough to be repeated.
+        with contextlib.suppress(Exception):  # a failing log changes no answer
+            # No method and no path: the request may not be valid HTTP.
             _log.info(
                 "request",
                 status=status,

@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry: a span for a request, for judging its token, for its statements, for a fetched key set.
+"""OpenTelemetry traces: a span for each request, token verification, statement and fetch of keys.
 
-Imported only when OTEL_EXPORTER_OTLP_ENDPOINT is set. No span holds a token, a path with its identifiers, a title, an
-e-mail or a statement's values; exceptions are not recorded, because their texts may.
+Imported only when OTEL_EXPORTER_OTLP_ENDPOINT is set. No span holds a token, a path with ids, a title, an e-mail
+address or the values of a statement. Exceptions are not recorded, because their texts may hold these.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Traces:
         self.tracer = self._provider.get_tracer("taskward")
 
     async def close(self) -> None:
-        """Send what is left, for 3 s at most: a collector that is away does not hold up the end."""
+        """Send the remaining spans, for 3 s at most, so that an absent collector does not delay shutdown."""
         sending = threading.Thread(target=self._provider.shutdown, daemon=True)
         sending.start()
         await asyncio.to_thread(sending.join, _EXPORT_SECONDS)
@@ -105,7 +105,7 @@ class Traces:
         return connect_and_watch
 
     def _ran(self, query: Any) -> None:
-        """asyncpg's word on a statement that ended. Its text has no values in it, but only its first word is kept."""
+        """Called by asyncpg after each statement. Only the first word of its SQL is recorded."""
         operation = query.query.split(None, 1)[0].upper()
         ended = time.time_ns()
         span = self.tracer.start_span(
@@ -121,7 +121,7 @@ class Traces:
 
 
 class TracedAuthenticator(Authenticator):
-    """One with a span for each token; TracedEvents gives the span its outcome."""
+    """An Authenticator with a span for each token. TracedEvents sets the span's outcome."""
 
     traces: Traces
 
@@ -133,7 +133,7 @@ class TracedAuthenticator(Authenticator):
 
 
 class TracedEvents(LoggedEvents):
-    """Authentication's events, written to the span that is open as well as to log and metrics."""
+    """The events of authentication, written to the current span as well as to log and metrics."""
 
     traces: Traces
 
@@ -172,7 +172,7 @@ class TracedEvents(LoggedEvents):
 
 
 def add_trace_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """structlog's processor: lines written while a span is open name its trace."""
+    """A structlog processor that adds ``trace_id`` to lines written inside a span."""
     context = get_current_span().get_span_context()
     if context.is_valid:
         event["trace_id"] = f"{context.trace_id:032x}"

@@ -1,4 +1,4 @@
-"""Where log lines go: to a file descriptor, without a buffer, and never at the cost of what is being logged."""
+"""Unbuffered writing of log lines to a file descriptor; a failure to write raises nothing."""
 
 import os
 import sys
@@ -6,11 +6,11 @@ from typing import Any, TextIO
 
 
 class Writer:
-    """The standard error stream as structlog writes to it.
+    """Writes structlog's lines to standard error.
 
-    A line that cannot be written (its reader is gone, the disk is full, a pipe that does not block is full) is dropped
-    and counted. The next line that can be written is preceded by one that says how many were dropped. Nothing stays in
-    a buffer: Python would try to write that at exit, fail, and end with code 120.
+    A line that cannot be written (no reader, full disk, full non-blocking pipe) is dropped and counted. Before the next
+    line that can be written, another says how many were dropped. Nothing stays in a buffer: at exit Python would try to
+    write it, fail, and end with code 120.
     """
 
     def __init__(self, descriptor: int, notice: bytes) -> None:
@@ -45,7 +45,7 @@ class Writer:
 
 
 class WriterFactory:
-    """What ``structlog.configure`` takes: one writer for all loggers of the process."""
+    """The ``logger_factory`` of structlog: one writer for all loggers of the process."""
 
     def __init__(self, stream: TextIO | None, notice: bytes) -> None:
         self._writer = Writer(_descriptor(stream), notice)
@@ -55,12 +55,12 @@ class WriterFactory:
 
 
 def say(text: str) -> None:
-    """A line for the person who started this, on standard error, if it can be written."""
+    """Print a line on standard error. A failure to write is ignored."""
     _print(text, sys.stderr)
 
 
 def say_out(text: str) -> None:
-    """A line of what a command was asked for, on standard output, if it can be written."""
+    """Print a line on standard output. A failure to write is ignored."""
     _print(text, sys.stdout)
 
 
@@ -68,12 +68,12 @@ def _print(text: str, stream: TextIO | None) -> None:
     try:
         if stream is not None:
             print(text, file=stream, flush=True)
-    except (OSError, ValueError):  # closed, or its reader is gone: the exit code still tells
+    except (OSError, ValueError):  # the stream is closed or has no reader; the exit code still counts
         give_up(stream)
 
 
 def give_up(stream: TextIO | None) -> None:
-    """Send what is still in the buffer of a stream that cannot be written to nowhere; else Python exits with 120."""
+    """Redirect a stream that cannot be written to /dev/null. Otherwise Python exits with code 120."""
     try:
         if stream is not None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -84,7 +84,7 @@ def give_up(stream: TextIO | None) -> None:
 
 
 def _descriptor(stream: TextIO | None) -> int:
-    """-1, to which nothing can be written, where the stream was closed before Python started."""
+    """The stream's descriptor, or -1 if it was closed before Python started: writes to -1 fail."""
     try:
         return -1 if stream is None else stream.fileno()
     except (OSError, ValueError):
