@@ -111,6 +111,6 @@ async def test_check_says_what_it_found_and_never_the_secret(
         assert await asyncio.to_thread(main, ["sessions", "revoke", "--user", "ada"]) == 1
         told = capfd.readouterr()
         said += told.out + told.err
-        assert "whose issuer alone writes it" in told.err
+        assert "only the issuer writes a feed" in told.err
     assert "the-secret-of-the-feed" not in said
     assert base64.b64encode(b"feed:the-secret-of-the-feed").decode() not in said

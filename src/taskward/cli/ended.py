@@ -1,4 +1,4 @@
-"""Revocations read once, for a command that tells about them."""
+"""Revocations, read once for `check` and `explain`."""
 
 from taskward.app import revocations_of
 from taskward.database.aside import connector
@@ -13,7 +13,7 @@ from tokenward.source import KeySource
 
 
 class Unread(Exception):
-    """They could not be read: what was seen, and what to do about it."""
+    """The revocations could not be read. ``seen`` is the reason, ``advised`` what to do."""
 
     def __init__(self, seen: str, advised: str) -> None:
         super().__init__(seen)
@@ -21,20 +21,22 @@ class Unread(Exception):
 
 
 async def read_revocations(settings: Settings, source: KeySource, verifier: TokenVerifier) -> MemoryRevocations:
-    """Raises Unread. REVOCATIONS must not be off."""
+    """The revocations in force. REVOCATIONS must not be off. Raises Unread."""
     listener = Listener(connector(settings.database_url.get_secret_value()))
     revocations = revocations_of(settings, listener, source, verifier)
-    assert revocations is not None  # noqa: S101 - it is not off
+    assert revocations is not None  # noqa: S101 - callers make sure that it is not off
     if not isinstance(revocations, PostgresRevocations):
         try:
             await revocations.read()
         except FeedFailed as failure:
-            advised = "Does Better Auth run there, with the feed's plugin, and is the secret in the URL the right one?"
+            advised = (
+                "Check that Better Auth runs there with the plugin of the feed, and that the secret in the URL is right"
+            )
             raise Unread(f"{revocations.url}: {failure}", advised) from None
         return revocations
     try:
         await revocations.read()
-    except Exception as error:  # drivers raise what they like
+    except Exception as error:  # any error of the driver
         raise Unread(f"cannot be read ({cause(error)})", f"Check DATABASE_URL. {advice(error)}") from None
     if revocations.problem is None:
         return revocations

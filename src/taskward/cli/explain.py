@@ -1,4 +1,4 @@
-"""`taskward explain`: says, check by check, why a token is accepted or refused."""
+"""`taskward explain`: prints, check by check, why a token is accepted or refused."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ _SIGNS = {True: "✓", False: "✗", None: "·"}
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when the token would be accepted, 1 when not."""
+    """0 when the token would be accepted, 1 when it would not."""
     token = options.token
     if token == "-":  # noqa: S105 - the word for standard input
         token = ""
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
             if sys.stdin.isatty():
                 say("Paste the token, then press Enter and Ctrl-D:")
             token = sys.stdin.buffer.read().decode(errors="replace")
-    # Without revocations a token has nothing to do with the database, so asking for one would only be in the way.
+    # Unless revocations are read from the database, no DATABASE_URL is needed.
     settings = load_settings(database_url="postgresql://not-used")
     if settings.revocations == "database":
         settings = load_settings()

@@ -1,4 +1,4 @@
-"""What `check` and `explain` found, for a person a line each, or as JSON for machines."""
+"""A finding of `taskward check`, as a line of text or as JSON."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ _SIGNS = {True: "✓", False: "✗", None: "·"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``ok`` is None for what could not be looked at, and for what is worth knowing but no fault."""
+    """``ok`` is None for a check that could not be made, and for information that is no fault."""
 
     check: str
     ok: bool | None

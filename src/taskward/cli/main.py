@@ -42,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        # An environment that nobody thought of. Where it happened helps more than the text, which may hold a secret.
+        # An unexpected error. The place is printed instead of the text, which may hold a secret.
         frame = traceback.extract_tb(error.__traceback__)[-1]
         named = f" ({error.strerror}: {error.filename})" if isinstance(error, OSError) and error.filename else ""
         say(f"Taskward cannot go on: {type(error).__name__}{named} in {frame.filename}, line {frame.lineno}.")

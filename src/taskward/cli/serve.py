@@ -1,4 +1,4 @@
-"""`taskward serve` and `taskward migrate`: what runs in production."""
+"""`taskward serve` and `taskward migrate`, the commands of production."""
 
 import argparse
 
@@ -19,12 +19,14 @@ def serve(options: argparse.Namespace) -> int:
 
 def serve_with(settings: Settings) -> int:
     if environment.workers_folder_given():
-        raise BadSettings(["PROMETHEUS_MULTIPROC_DIR: is Taskward's to set, for its own workers. Unset it"])
+        raise BadSettings(
+            ["PROMETHEUS_MULTIPROC_DIR: must not be set, because Taskward sets it for its workers. Unset it"]
+        )
     return process.serve(settings)
 
 
 def migrate(options: argparse.Namespace) -> int:
-    """0 when the database is up to date, 1 when it could not be brought there."""
+    """0 when the database is up to date, 1 when it could not be migrated."""
     settings = load_settings()
     log.configure(settings.log_level, settings.log_format)
     reason = upgrade(settings)
@@ -36,11 +38,11 @@ def migrate(options: argparse.Namespace) -> int:
 
 
 def upgrade(settings: Settings) -> str | None:
-    """Bring the database up to date. Returns None, or why that could not be done."""
+    """Migrate the database to the newest revision. Returns None, or why that failed."""
     try:
         migrations.upgrade(settings.database_url.get_secret_value())
     except migrations.Unfit as error:
         return str(error)
-    except Exception as error:  # drivers raise what they like
+    except Exception as error:  # any error of the driver
         return f"{cause(error)}. {advice(error)}"
     return None

@@ -1,4 +1,4 @@
-"""`taskward sessions revoke`: ends tokens by hand."""
+"""`taskward sessions revoke`: revokes the tokens of a person or of a session."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from taskward.settings import load_settings
 
 
 def add_to(commands: Any) -> None:
-    """Add the command to the parser's commands."""
+    """Add the command to the parser."""
     sessions = commands.add_parser("sessions", help="End tokens by hand.", description="End tokens by hand.")
     added = sessions.add_subparsers(required=True, metavar="what").add_parser(
         "revoke", help="Refuse the tokens of a person or of one session.", description="Writes one revocation."
@@ -27,20 +27,22 @@ def run(options: argparse.Namespace) -> int:
     settings = load_settings()
     if settings.revocations != "database":
         say(
-            "Revocations are not read: set REVOCATIONS=database, or this ends nothing."
+            "Nothing was revoked, because the service reads no revocations: set REVOCATIONS=database."
             if settings.revocations == "off"
-            else "Revocations come from a feed, whose issuer alone writes it: run this where REVOCATIONS=database."
+            else "Nothing was revoked, because only the issuer writes a feed: run this where REVOCATIONS=database."
         )
         return 1
     kind, value = ("sub", options.user) if options.user is not None else ("sid", options.session)
-    # As long as a token may last, by two clocks that differ by the leeway.
+    # The longest life of a token, plus the leeway at both ends.
     seconds = settings.jwt_max_lifetime + 2 * settings.jwt_leeway
     try:
         asyncio.run(revoke(settings.database_url.get_secret_value(), kind, value, seconds))
-    except Exception as error:  # drivers raise what they like
-        say(f"The revocation was not written ({cause(error)}). May this user INSERT into auth.revocations?")
+    except Exception as error:  # any error of the driver
+        say(
+            f"The revocation was not written ({cause(error)}). Check DATABASE_URL, and grant this user INSERT on auth.revocations."
+        )
         return 1
-    say_out("Revoked: every token of it that exists now is refused within a second.")
+    say_out("Revoked: every token of this person or session that was issued until now is refused within a second.")
     return 0
 
 

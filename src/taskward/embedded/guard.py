@@ -1,4 +1,4 @@
-"""A program that runs PostgreSQL until its own standard input ends, so that no server outlives who started it."""
+"""A program that runs PostgreSQL until its standard input closes, so that no server outlives its parent."""
 
 import ctypes
 import os
@@ -10,13 +10,13 @@ import threading
 
 
 def main(uid: str, gid: str, copy: str, *command: str) -> int:
-    """Run `command` as that account where one is given; remove the folder `copy`, where one is given, at the end."""
+    """Run `command`, as account `uid` if it is given, and remove the folder `copy` at the end if it is given."""
     libc = ctypes.CDLL(None)
-    server = subprocess.Popen(  # noqa: S603 - the command line is server.py's
+    server = subprocess.Popen(  # noqa: S603 - server.py makes the command line
         command,
         stdin=subprocess.DEVNULL,
-        close_fds=False,  # the lock on the data is held for as long as the server lives
-        # PR_SET_PDEATHSIG: should even this guard be killed, Linux tells the server to stop.
+        close_fds=False,  # the server inherits the lock on the data
+        # PR_SET_PDEATHSIG: Linux stops the server when this guard is killed.
         preexec_fn=(lambda: libc.prctl(1, signal.SIGINT)) if sys.platform == "linux" else None,
         user=int(uid) if uid else None,
         group=int(gid) if gid else None,
@@ -27,7 +27,7 @@ def main(uid: str, gid: str, copy: str, *command: str) -> int:
         server.send_signal(signal.SIGINT)  # fast shutdown; SIGTERM would wait for every client to leave
 
     def watch() -> None:
-        # Not sys.stdin: its lock would be held by this thread when the interpreter ends.
+        # Not sys.stdin: this thread would hold its lock when the interpreter exits.
         while os.read(0, 4096):
             pass
         stop()

@@ -1,12 +1,12 @@
 """One PostgreSQL server, run as a child of this process on 127.0.0.1.
 
-The wheel's own binaries are used, never its Python API. Two things make that less simple than it sounds:
+Only the wheel's binaries are used, not its Python API. Two difficulties:
 
-- PostgreSQL refuses to run as root, so root starts it as an account without rights. That account often cannot enter
-  the folders above the clone (`/root`, `mktemp -d`: mode 0700). Nobody's folders are opened for it: the server
-  inherits the data folder as its working directory, and gets a temporary copy of the binaries.
-- No server may stay behind, and Ctrl-C in a terminal goes to every process of the group while those who use the
-  database still need it. So a guard with a session of its own stands between us and the server (guard.py).
+- PostgreSQL refuses to run as root. Root therefore starts it as an account without privileges, which often cannot enter
+  the folders above the clone (`/root`, `mktemp -d`: mode 0700). No permissions are changed: the server inherits the
+  data folder as its working directory, and gets a temporary copy of the binaries.
+- No server may stay behind, and Ctrl-C in a terminal reaches every process of its group while the service still needs
+  the database. Therefore guard.py, in a session of its own, starts and stops the server.
 """
 
 import contextlib
@@ -39,10 +39,10 @@ _INITDB = (
 
 
 class EmbeddedPostgres:
-    """One server with its data in `folder`, and a random password beside the data (mode 0600).
+    """One server with its data in `folder`, and a random password in `folder/password` (mode 0600).
 
-    `port` 0 takes a free one and keeps it over a restart. `ephemeral` trades durability for speed: for tests only.
-    `settings` are PostgreSQL's own, e.g. `{"max_connections": "20"}`.
+    `port` 0 takes a free port and keeps it over a restart. `ephemeral` turns durability off, for tests. `settings` are
+    settings of PostgreSQL, such as `{"max_connections": "20"}`.
     """
 
     def __init__(
@@ -56,17 +56,17 @@ class EmbeddedPostgres:
         self._copy = ""
 
     def url(self, database: str = "taskward", user: str = "taskward") -> str:
-        """Where `user` finds `database`: `taskward` may create databases, `postgres` may do everything."""
+        """The DSN of `database` for `user`: `taskward` may create databases, `postgres` is the superuser."""
         return f"postgresql://{user}:{self._password()}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> str:
-        """Start the server, made first where there is none, and return the URL of its database.
+        """Start the server, created first if needed, and return the DSN of its database.
 
         Raises PostgresUnavailable, whose message says what to do.
         """
         if self._guard is None:
             try:
-                with self._locked() as lock:  # closed here, held on by the server, which has inherited it
+                with self._locked() as lock:  # the server inherits the lock and keeps it
                     self._start(lock.fileno())
             except PermissionError as error:
                 raise PostgresUnavailable(
@@ -78,19 +78,21 @@ class EmbeddedPostgres:
         return self.url()
 
     def stop(self) -> None:
-        """Shut down in order: open transactions are rolled back, everything committed is on disk."""
+        """Shut down: open transactions are rolled back, committed ones are on disk."""
         if self._guard is not None and self._guard.stdin is not None:
             self._guard.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._guard.wait(30)
-        self.kill()  # by now there is nothing left to kill, but to tidy away
+        self.kill()  # removes the temporary copy; the server has ended
 
     def kill(self) -> None:
-        """Take the server away at once, as a power cut would: the next start recovers from the log."""
+        """Kill the server at once, like a power cut. The next start recovers from the write-ahead log."""
         guard, self._guard = self._guard, None
         if guard is not None:
             if guard.poll() is None:
-                os.killpg(guard.pid, signal.SIGKILL)  # the guard and the postmaster; the rest notice at once
+                os.killpg(
+                    guard.pid, signal.SIGKILL
+                )  # the guard and the postmaster; the server's other processes then exit
             guard.communicate()
         if self._copy:
             shutil.rmtree(self._copy, ignore_errors=True)
@@ -106,10 +108,10 @@ class EmbeddedPostgres:
         return (self.folder / "password").read_text()
 
     def _locked(self) -> BinaryIO:
-        """The lock that a server holds for as long as it lives, even when whoever started it is long gone."""
+        """The lock that a running server holds, even after its parent has ended. Raises PostgresUnavailable."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (self.folder / "lock").open("ab")
-        deadline = time.monotonic() + 10  # the server before this one may still be shutting down
+        deadline = time.monotonic() + 10  # a previous server may still be shutting down
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -124,14 +126,14 @@ class EmbeddedPostgres:
 
     def _start(self, lock: int) -> None:
         account = account_for(self.folder)
-        for _ in range(3):  # between finding a free port and taking it, it may be gone
+        for _ in range(3):  # another program may take the free port first
             binaries = Binaries.found(account)
             self._copy = binaries.copy
             if self.folder.stat().st_uid == 0:
                 binaries.give(self.folder, *self.folder.rglob("*"))
             if not (self.folder / "data").exists():
                 self._create(binaries)
-            # The lock is ours, so whoever wrote this file is gone, even where its process id has a new bearer.
+            # We hold the lock, so the server that wrote this file has ended, even if another process has its id now.
             (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
             port = self.port or _free_port()
             if self._launch(binaries, lock, port):
@@ -145,10 +147,12 @@ class EmbeddedPostgres:
                 raise PostgresUnavailable(f"PostgreSQL did not start: {reasons[-1]} ({self.folder / 'server.log'})")
             if self.port:
                 break
-        raise PostgresUnavailable(f"Port {port} is in use, and PostgreSQL was asked to listen there.")
+        raise PostgresUnavailable(
+            f"Port {port} is in use: stop the program that listens there, or choose another port for PostgreSQL."
+        )
 
     def _create(self, binaries: Binaries) -> None:
-        new = self.folder / "data.new"  # renamed when complete: an interrupted start leaves no half of one behind
+        new = self.folder / "data.new"  # renamed when complete, so that an interrupted start leaves no partial data
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         password = self.folder / "password"
@@ -157,7 +161,7 @@ class EmbeddedPostgres:
         binaries.give(new, password)
         fast = ["--no-sync"] if self._ephemeral else []
         binaries.run("initdb", *_INITDB, *fast, "-D", binaries.here, cwd=new)
-        # Single-user mode reads a statement a line and needs no server; the password is hexadecimal.
+        # Single-user mode needs no server and reads one statement per line. The password is hexadecimal: no quoting.
         statements = f"CREATE ROLE taskward LOGIN CREATEDB PASSWORD '{self._password()}'\n"
         statements += "CREATE DATABASE taskward OWNER taskward\n"
         binaries.run("postgres", "--single", "-D", binaries.here, "postgres", cwd=new, given=statements)
@@ -168,7 +172,7 @@ class EmbeddedPostgres:
         account = [str(binaries.account.pw_uid), str(binaries.account.pw_gid)] if binaries.account else ["", ""]
         program = [sys.executable, "-ISE", guard.__file__, *account, binaries.copy]
         with (self.folder / "server.log").open("wb") as log:
-            self._guard = subprocess.Popen(  # noqa: S603 - our own interpreter and the wheel's binary
+            self._guard = subprocess.Popen(  # noqa: S603 - this interpreter and the wheel's binary
                 [*program, str(binaries.folder / "postgres"), "-D", binaries.here, *settings],
                 cwd=self.folder / "data",
                 stdin=subprocess.PIPE,
@@ -177,7 +181,7 @@ class EmbeddedPostgres:
                 pass_fds=(lock,),
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 60  # recovery after a crash may take its time
+        deadline = time.monotonic() + 60  # recovery after a crash can take long
         while self._guard.poll() is None and time.monotonic() < deadline:
             if self._is_ready():
                 return True
@@ -186,7 +190,7 @@ class EmbeddedPostgres:
         return False
 
     def _is_ready(self) -> bool:
-        """The word that `pg_ctl` waits for, in the eighth line of postmaster.pid."""
+        """Whether the eighth line of postmaster.pid says ready, which is what `pg_ctl` waits for."""
         try:
             return (self.folder / "data" / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
         except (FileNotFoundError, IndexError):

@@ -1,1 +1,1 @@
-"""The processes that serve: uvicorn with a limit to everything."""
+"""The HTTP server: uvicorn, with a limit on everything that a client sends."""

@@ -1,7 +1,7 @@
-"""One client's connection: uvicorn's, with a limit to everything that a client could make endless.
+"""The HTTP/1.1 connection of one client: uvicorn's, with limits on size and time.
 
-Rules of this file: what two readers might take for different requests is refused, whoever is right; every refusal has
-the shape and the headers of any other answer; and what runs for each request is a few comparisons.
+Rules of this file: refuse every message that two parsers could read as different requests; give each refusal the shape
+and headers of every other error; run only a few comparisons for each request.
 """
 
 import asyncio
@@ -23,35 +23,35 @@ MAX_HEAD = 64 * 1024
 MAX_HEADERS = 100
 MAX_URL = 8 * 1024
 MAX_PIPELINE = 32
-"""Requests that may wait on one connection for the answers to those before them."""
+"""Pipelined requests that may wait on one connection."""
 MAX_MESSAGE = 8 * 1024 * 1024
-"""Bytes of a whole request, chunk extensions, trailers and what is left of a refused body included."""
+"""Bytes of a whole request: head, body, chunk extensions, trailers, and the rest of a refused body."""
 
 
 class Connection(HttpAlone):
-    """Times are in seconds, and kept by one timer a connection, not one a request."""
+    """Times are in seconds. There is one timer for a connection, not one for each request."""
 
     look_every: ClassVar[float] = 5
-    #: How often in a row the client may be found to owe the same thing.
+    #: How often in a row the client may be seen without progress, by what it is expected to do.
     patience: ClassVar[dict[str, int]] = {"head": 2, "body": 6, "rest": 6, "reading": 6, "leaving": 1}
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._heading = False  # within a head
-        self._deaf = False  # what still comes in is thrown away
-        self._chunk = 0  # bytes of the piece that came in last
-        self._first = 0  # bytes of the piece in which the message began, which may hold others too
-        self._received = 0  # bytes of the message since
+        self._heading = False  # reading a head
+        self._deaf = False  # draining: further bytes are discarded
+        self._chunk = 0  # bytes of the last data_received
+        self._first = 0  # bytes of the data_received in which the message began; other messages may precede it there
+        self._received = 0  # bytes received since
         self._timer: TimerHandle | None = None
         self._owed: tuple[str, object] | None = None
         self._times = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own signature
         super().connection_made(transport)
-        # asyncio's own loop does this for listening sockets it has opened itself, and not for one it was handed. The
-        # body of an answer would then wait until the client has acknowledged its head, 40 ms and more.
+        # asyncio sets TCP_NODELAY only on sockets that it opened itself. Without it, the body of a response can wait
+        # 40 ms and more, until the client has acknowledged the head.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A socket of both families names an IPv4 client as ::ffff:192.0.2.1, which no network of IPv4 holds.
+        # A dual-stack socket names an IPv4 client ::ffff:192.0.2.1, which matches no IPv4 network.
         if self.client is not None and self.client[0].startswith("::ffff:"):
             self.client = (self.client[0].removeprefix("::ffff:"), self.client[1])
         self._timer = self.loop.call_later(self.look_every, self._look)
@@ -61,14 +61,15 @@ class Connection(HttpAlone):
             self._timer.cancel()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
-        # Else this and they would hold one another until the collector comes, and what they were sent with them.
+        # Break the reference cycle between the connection and its requests. Otherwise their bodies stay in memory until
+        # the next garbage collection.
         self.pipeline.clear()
         self.cycle = None  # type: ignore[assignment]  # as before the first request
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio: true keeps the way out open
-        """Who has sent a whole request and then says no more still gets the answer."""
+        """A client that closes its sending side after a whole request still gets the response."""
         if self._idle or self.cycle.more_body or self.cycle.scope.get("state", {}).get("endless"):
-            return False  # an event stream has no end to wait for: its client has gone
+            return False  # an event stream never ends by itself, so the client has gone
         self.cycle.keep_alive = False
         return True
 
@@ -98,17 +99,17 @@ class Connection(HttpAlone):
         self._check_head()
         super()._head_read()
         self._heading = False
-        # Trailer fields follow a body, and would be taken for header fields that no proxy has seen (RFC 9110 §6.5.1).
-        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # a list that stays empty
+        # httptools reports trailer fields as headers. Discard them: no proxy has checked them (RFC 9110 §6.5.1).
+        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # discards all
         cycle = self.cycle
         if self.expect_100_continue or self.scope["method"] == "CONNECT" or "leaving" in self.app_state:
-            # After the first two, what comes next might be a body, or be meant for somebody else, or be a request.
+            # After Expect or CONNECT, the next bytes could be a body, a tunnel or a request: accept none of them.
             cycle.keep_alive = False
-        cycle.transport = answer = OneWrite(self.transport, cycle.on_response, self._end)  # type: ignore[assignment]  # as good as one
+        cycle.transport = answer = OneWrite(self.transport, cycle.on_response, self._end)  # type: ignore[assignment]  # has the methods that are used
         cycle.on_response = answer.done
 
     def _ended(self) -> None:
-        if self.cycle.more_body:  # answered before it was all there: only now it is the client's turn again
+        if self.cycle.more_body:  # the response was sent before the body was complete
             self.cycle.more_body = False
             self._unset_keepalive_if_required()
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -116,10 +117,9 @@ class Connection(HttpAlone):
             )
 
     def _end(self) -> None:
-        """Close after an answer. With part of a body still on its way, that is read first, and thrown away.
+        """Close after a response. If the client is still sending a body, drain it first.
 
-        Closed at once, the connection would be reset and the answer lost with it (RFC 9112 §9.6): the client may not
-        have read it while it was sending.
+        Closing at once would reset the connection, and the client could lose the response (RFC 9112 §9.6).
         """
         if self._idle and self.cycle is not None and self.cycle.more_body and not self.transport.is_closing():
             self._deaf, self._received = True, 0
@@ -148,7 +148,7 @@ class Connection(HttpAlone):
                 if value.lower() != b"chunked":
                     raise Refused(400, "The only Transfer-Encoding here is chunked")
             elif name == b"content-length" and int(value) > MAX_MESSAGE:
-                raise Refused(413)  # it would not be read to its end, so nothing can follow it
+                raise Refused(413)  # such a body is not drained, so no request can follow it
         version = self.parser.get_http_version()
         if version == "1.1":
             if hosts != 1:
@@ -161,13 +161,13 @@ class Connection(HttpAlone):
         return self.cycle is None or self.cycle.response_complete
 
     def _refuse(self, refused: Refused) -> None:
-        """Answer and close. The answer never overtakes one that is still to come: it would be taken for that one."""
+        """Send the refusal and close. It waits for the responses to earlier requests on this connection."""
         self._deaf, self._received = True, 0
         cycle = self.cycle
         if self._idle and cycle is not None and cycle.more_body and not self._heading:
-            self._end()  # what is left of a body whose request has been answered
+            self._end()  # the rest of a body, after the response
         elif not self._idle and not (cycle.more_body and not cycle.response_started):
-            cycle.keep_alive = False  # the requests before this one are answered; then the connection ends
+            cycle.keep_alive = False  # earlier requests are answered; then the connection is closed
         elif self.pipeline:
             self.pipeline[0] = (cycle, self._answering(refused))
         else:
@@ -177,15 +177,15 @@ class Connection(HttpAlone):
                 cycle.disconnected = True
                 cycle.waiting_for_100_continue = False
                 cycle.message_event.set()
-                cycle.scope["state"]["refused"] = True  # whatever the application answers now is not sent
+                cycle.scope["state"]["refused"] = True  # the application's response is not sent
             self._write(refused, request_id)
-        self.flow.resume_reading()  # it may have been paused for a body that is now thrown away
+        self.flow.resume_reading()  # it may be paused for the body that is now drained
 
     def _write(self, refused: Refused, request_id: str | None) -> None:
         headers, body = self._rendered(refused, request_id)
         fields = b"".join(b"%s: %s\r\n" % field for field in (*self.server_state.default_headers, *headers))
         self.transport.write(STATUS_LINE[refused.status] + fields + b"\r\n" + body)
-        # Not closed at once either, for the same reason: the client has the answer and closes, or is not waited for.
+        # Not closed at once, for the reason given in _end. The client closes, or _look disconnects it.
         self.transport.write_eof()
 
     def _answering(self, refused: Refused) -> Any:
@@ -203,7 +203,7 @@ class Connection(HttpAlone):
         return [*headers, (b"connection", b"close")], body
 
     def _look(self) -> None:
-        """Whether the client still owes what it owed the last times; then it is not waited for any longer."""
+        """Runs every 5 s. A client that made no progress since the last runs gets 408 or is disconnected."""
         self._timer = self.loop.call_later(self.look_every, self._look)
         owed = self._what_is_owed()
         self._times = self._times + 1 if owed is not None and owed == self._owed else 0
@@ -216,11 +216,11 @@ class Connection(HttpAlone):
             self._refuse(Refused(408))
 
     def _what_is_owed(self) -> tuple[str, object] | None:
-        """What the client has to do before anything goes on, and of which request; None when it is not its turn."""
+        """What the client is expected to do, and for which request. None while the service has to act."""
         if unread := self.transport.get_write_buffer_size():
             return "reading", unread
         if self._idle and self.cycle is not None and self.cycle.more_body:
-            return "rest", self.cycle  # of a body whose request has been answered
+            return "rest", self.cycle  # send the rest of a body, after the response
         if self._deaf and (self._idle or self.cycle.disconnected):
             return "leaving", None
         if self._idle:
@@ -229,6 +229,6 @@ class Connection(HttpAlone):
 
 
 def _refusal_of(error: httptools.HttpParserError) -> Refused:
-    """What this file raised within the parser, without the traceback, whose frames would hold on to the connection."""
+    """The refusal that a callback raised inside the parser. Its traceback is dropped: it refers to the connection."""
     cause = error.__context__
     return cause.with_traceback(None) if isinstance(cause, Refused) else Refused(400)

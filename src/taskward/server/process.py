@@ -27,7 +27,7 @@ BAD_SETTINGS = 2
 NOT_MIGRATED = 3
 GRACE_SECONDS = 20
 LEAVING_SECONDS = 3.0
-"""How long proxies have to notice that this process leaves; less when nobody comes any more."""
+"""How long requests are still served at shutdown, while readiness answers 503; less when no request comes."""
 QUIET_SECONDS = 0.3
 BACKLOG = 2048
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -35,7 +35,7 @@ _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 def serve(settings: Settings) -> int:
     """Serve until told to stop, by Ctrl-C or SIGTERM; requests under way are answered first. Returns the exit code."""
-    # uvicorn sends itself the signal again once it is done: by default that would end this process as if it had failed.
+    # uvicorn raises the signal again after shutdown. The default handler would end the process with an error.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     log.configure(settings.log_level, settings.log_format)
     try:
@@ -44,7 +44,7 @@ def serve(settings: Settings) -> int:
         log.tell(f"{health.NOT_MIGRATED}.", settings.log_format)
         return NOT_MIGRATED
     except DatabaseUnavailable as error:
-        if error.reason.startswith("ClientConfigurationError"):  # that does not mend itself
+        if error.reason.startswith("ClientConfigurationError"):  # waiting does not help
             why = f"DATABASE_URL: {error.reason}. See PGPORT, PGUSER, PGSSLMODE and their like."
             log.tell(why, settings.log_format)
             return BAD_SETTINGS
@@ -80,16 +80,16 @@ def _run(settings: Settings, listeners: list[socket.socket]) -> int:
         backlog=BACKLOG,
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # TRUSTED_PROXIES is ours to apply; uvicorn would believe anybody on this machine
+        proxy_headers=False,  # Forwarded applies TRUSTED_PROXIES; uvicorn would trust every process on this machine
         server_header=False,
         date_header=True,
         timeout_graceful_shutdown=GRACE_SECONDS,
         http=Connection,
         ws="none",
-        timeout_keep_alive=75,  # longer than proxies keep theirs (60 s): else one would close what the other just uses
+        timeout_keep_alive=75,  # longer than proxies (60 s), so that no connection is closed while a proxy sends on it
     )
     if settings.workers > 1:
-        multiprocess.Process = _Process  # type: ignore[misc]  # uvicorn has no other way to say which
+        multiprocess.Process = _Process  # type: ignore[misc]  # uvicorn has no option for it
         workers = _Workers(config, listeners)
         workers.run()
         return int(any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in workers.processes))
@@ -99,24 +99,24 @@ def _run(settings: Settings, listeners: list[socket.socket]) -> int:
 
 
 class _Server(uvicorn.Server):
-    """One that says that it leaves before it does.
+    """Announces shutdown first (readiness answers 503), serves up to 3 s more, then stops.
 
-    To close at once fails whoever is just connecting, or just using a connection kept open. So for a while requests
-    are answered as before, each as the last one of its connection, and readiness tells proxies to go elsewhere.
+    Stopping at once would fail requests that proxies are just sending. Meanwhile each request is answered as the last
+    one of its connection.
     """
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What has been made by now stays: without this the collector walks all of it again and again, for 50 ms each
-        # time under lists, in which nobody is answered.
+        # All objects made so far stay. Without freeze, each full collection walks them all, and blocks requests for
+        # 50 ms under load.
         gc.collect()
         gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         changes = self.lifespan.state.get("changes")
         if changes is not None:
-            changes.leave()  # open streams end now, or the shutdown would wait for them
-        if signal.SIGINT not in self._captured_signals:  # whoever presses Ctrl-C has no proxy and no time
+            changes.leave()  # end open streams now: the shutdown would wait for them
+        if signal.SIGINT not in self._captured_signals:  # no announcement at Ctrl-C: there is no proxy
             self.lifespan.state["leaving"] = True
             await self._until_quiet()
         await super().shutdown(sockets)
@@ -140,7 +140,7 @@ class _Process(multiprocess.Process):
 
 
 class _Workers(multiprocess.Multiprocess):
-    """Who comes while the workers finish is turned away at once, instead of waiting for nobody."""
+    """Closes the listening sockets first, so that new connections are refused while the workers finish."""
 
     def terminate_all(self) -> None:
         for listener in self.sockets:
@@ -149,9 +149,9 @@ class _Workers(multiprocess.Multiprocess):
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
-    """A listening socket for each address of ``host``, before anything else is started. Raises OSError.
+    """A listening socket for each IP of ``host``. Raises OSError or UnicodeError.
 
-    ``::`` is every address of this machine, of both families; without IPv6 it is what 0.0.0.0 is.
+    ``::`` is every IP of this machine, IPv4 and IPv6. On a machine without IPv6 it means 0.0.0.0.
     """
     if host == "::":
         try:
@@ -160,15 +160,17 @@ def _listen(host: str, port: int) -> list[socket.socket]:
         except OSError as error:
             if error.errno not in _NO_SUCH_ADDRESS:
                 raise
-        host = "0.0.0.0"  # noqa: S104 - HOST asked for every address
+        host = "0.0.0.0"  # noqa: S104 - HOST names every IP
     listeners: list[socket.socket] = []
     flags = socket.AI_PASSIVE
     for family, _, _, _, address in dict.fromkeys(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)):
-        chosen = listeners[0].getsockname()[1] if listeners else port  # 0 is any free one, and the same for all
+        chosen = (
+            listeners[0].getsockname()[1] if listeners else port
+        )  # port 0: the free port of the first socket, for all
         try:
             listeners.append(socket.create_server((address[0], chosen), family=family, backlog=BACKLOG))
         except OSError as error:
-            # localhost has an IPv6 address in many a container where nothing speaks IPv6.
+            # In many containers localhost has an IPv6 entry but the system has no IPv6.
             if error.errno not in _NO_SUCH_ADDRESS:
                 for listener in listeners:
                     listener.close()
@@ -182,8 +184,8 @@ def _listen(host: str, port: int) -> list[socket.socket]:
 def _cannot_listen(
     host_setting: str, host: str, port_setting: str, port: int | None, error: OSError | ValueError
 ) -> str:
-    if isinstance(error, ValueError):  # a UnicodeError, for a name that no host can have
-        why: str | None = "it is not the name or address of a host"
+    if isinstance(error, ValueError):  # UnicodeError: not a valid host name
+        why: str | None = "it is not a host name or an IP"
     else:
         why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
     return f"Cannot listen on {host} port {port}: {why}. Set {port_setting} or {host_setting}."
@@ -199,7 +201,7 @@ async def _check_migrated(settings: Settings) -> None:
 
 
 def _serve_metrics(settings: Settings, stack: contextlib.ExitStack) -> None:
-    """Metrics of all workers on one port. With several, each writes to a folder that this process reads."""
+    """Serve the metrics of all workers on one port. With several workers, each writes to a folder that is read here."""
     if settings.metrics_port is None:
         return
     if settings.workers == 1:
@@ -208,7 +210,7 @@ def _serve_metrics(settings: Settings, stack: contextlib.ExitStack) -> None:
         folder = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="taskward-metrics-", ignore_cleanup_errors=True)
         )
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by the library in each worker; not a setting of ours
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by prometheus_client in each worker
         registry = CollectorRegistry()
         AllWorkers(registry, folder)
         server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)

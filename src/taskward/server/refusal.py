@@ -1,4 +1,4 @@
-"""What a connection refuses by itself, and the form of what renders it; the application brings its own renderer."""
+"""Refusals by the connection itself, and the interface of their renderer, which the application provides."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ Returns header fields and body, and counts and logs the refusal. It never raises
 """
 
 RENDERER = "refusals"
-"""Where the renderer is in the lifespan's state, which uvicorn hands to each connection."""
+"""The renderer's key in the lifespan state, which uvicorn passes to each connection."""
 
 
 class Refused(Exception):
-    """A request that is not passed on. ``detail`` is a fixed phrase, never a part of the request."""
+    """A request that is not passed to the application. ``detail`` is a fixed phrase, never a part of the request."""
 
     def __init__(self, status: int, detail: str | None = None) -> None:
         super().__init__(status, detail)
@@ -23,5 +23,5 @@ class Refused(Exception):
 
 
 def bare(status: int, detail: str | None, client: str | None, request_id: str | None) -> tuple[Headers, bytes]:
-    """For an application without a renderer: the status alone."""
+    """The default renderer, for applications without one: a response without body."""
     return [(b"content-length", b"0")], b""

@@ -1,7 +1,7 @@
-"""HTTP/1.1 and no other protocol: an offer to upgrade is ignored, and its request read like any other (RFC 9110 §7.8).
+"""Requests with an Upgrade field: the field is ignored, and the request is read as HTTP/1.1 (RFC 9110 §7.8).
 
-The parser believes that whatever follows the head of such a request is another protocol, and never reads its body. So
-another parser takes over there: it is told a head with the same framing, which nobody hears, and goes on behind it.
+httptools stops parsing after the head of such a request and does not read its body. Therefore a new parser takes over:
+it is fed a head with the same framing, whose callbacks are muted, and then the rest of the request.
 """
 
 from collections.abc import Iterable
@@ -12,21 +12,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class HttpAlone(HttpToolsProtocol):
-    """What a connection inherits: ``feed`` takes the place of ``parser.feed_data``, callbacks come as always."""
+    """The base class of the connection. ``feed`` replaces ``parser.feed_data``; the callbacks are those of uvicorn."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._framing: bytes | None = None  # while a parser stands behind the head of a request with an offer
-        self._muted = False  # while a parser is told a head that has been read
+        self._framing: bytes | None = None  # framing fields, while a parser has stopped at an Upgrade
+        self._muted = False  # while a new parser is fed the head that was read already
 
     def feed(self, data: bytes) -> None:
-        """Raises httptools.HttpParserError."""
+        """Parse received bytes. Raises httptools.HttpParserError."""
         while True:
             try:
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as stop:
-                if self._framing is None:  # CONNECT, which was refused: what follows was meant for somebody else
+                if self._framing is None:  # CONNECT, which is refused: the rest is for a tunnel
                     return
                 data = data[stop.args[0] :]
             head = b"POST / HTTP/1.1\r\nhost: x\r\n%s\r\n" % self._framing
@@ -40,7 +40,7 @@ class HttpAlone(HttpToolsProtocol):
             self._begun()
 
     def _begun(self) -> None:
-        """A request begins."""
+        """Called when a request begins."""
 
     def on_url(self, url: bytes) -> None:
         if not self._muted:
@@ -59,7 +59,7 @@ class HttpAlone(HttpToolsProtocol):
         self._head_read()
 
     def _head_read(self) -> None:
-        """A request's head is complete; by default it is answered from now on."""
+        """Called when the head of a request is complete. uvicorn starts the application here."""
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -68,10 +68,10 @@ class HttpAlone(HttpToolsProtocol):
             self._ended()
 
     def _ended(self) -> None:
-        """A request is complete."""
+        """Called when a request is complete."""
 
     def _framing_of(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """The fields that say where this request ends, and whether its connection does (RFC 9112 §6, §9.3)."""
+        """The header fields that determine where the request and the connection end (RFC 9112 §6, §9.3)."""
         kept = [field for field in headers if field[0] in (b"content-length", b"transfer-encoding")]
         if not self.parser.should_keep_alive():
             kept.append((b"connection", b"close"))
