@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokenward import JwksSource, SecretSource, TokenVerifier
@@ -256,6 +256,8 @@ HOSTILE = st.one_of(
 )
 
 
+# Making an issuer and a signature takes a while on a busy machine; that says nothing about the strategies.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64"]), HOSTILE, max_size=4),
     claims=st.dictionaries(st.sampled_from(["iss", "aud", "sub", "iat", "exp", "nbf", "cnf"]), HOSTILE, max_size=6),

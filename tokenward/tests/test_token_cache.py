@@ -149,7 +149,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def the_cache_is_bounded_and_holds_no_token(self) -> None:
         cache = self.w.cache
-        assert len(cache) <= cache._entries.maxsize
+        assert len(cache) <= cache.size
         assert all(isinstance(key, bytes) and len(key) == 32 for key in cache._entries)
 
     def teardown(self) -> None:

@@ -119,7 +119,7 @@ def test_another_spelling_of_the_same_signature_bytes_is_refused() -> None:
     others = [alphabet[last & ~15 | bits] for bits in range(16) if last & ~15 | bits != last]
     assert len(others) == 15
     for other in others:
-        refused(f"{HEAD}.{BODY}.{SIGNATURE[:-1]}{other}", Reason.HEADER)
+        refused(f"{HEAD}.{BODY}.{SIGNATURE[:-1]}{other}", Reason.SHAPE)
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2], ids="a header of 3n+{}".format)

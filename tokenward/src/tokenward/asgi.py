@@ -18,17 +18,21 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Credentials:
-    """What ``scope["auth"]`` is: Starlette's ``@requires`` and ``request.auth.scopes`` read it."""
+    """What ``scope["auth"]`` is: Starlette's ``@requires`` and ``request.auth.scopes`` read it.
 
-    __slots__ = ("_identity",)
+    ``verified_by`` is the authenticator that verified ``identity`` for this request.
+    """
 
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
+    __slots__ = ("identity", "verified_by")
+
+    def __init__(self, identity: Identity, verified_by: Authenticator) -> None:
+        self.identity = identity
+        self.verified_by = verified_by
 
     @property
     def scopes(self) -> list[str]:
         """``authenticated`` and the scopes of the token."""
-        return ["authenticated", *self._identity.scopes]
+        return ["authenticated", *self.identity.scopes]
 
 
 class BearerMiddleware:
@@ -64,7 +68,7 @@ class BearerMiddleware:
                 return
             try:
                 identity = await authenticate(self._authenticator, scope)
-                scope["user"], scope["auth"] = identity, Credentials(identity)
+                scope["user"], scope["auth"] = identity, Credentials(identity, self._authenticator)
             except AuthError as refusal:
                 if not (self._optional and isinstance(refusal, MissingToken)):
                     await answer(scope, refusal)(scope, receive, send)

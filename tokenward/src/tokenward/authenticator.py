@@ -18,7 +18,7 @@ from tokenward.errors import (
     RevocationsUnavailable,
     TooManyFailures,
 )
-from tokenward.events import AuthEvents, tell
+from tokenward.events import AuthEvents, observer_failed, tell
 from tokenward.identity import Identity
 from tokenward.jws import Jws, parse
 from tokenward.revocation.protocol import Revocations
@@ -139,8 +139,15 @@ class Authenticator:
         except ProofsUnavailable as failure:
             tell(self._events.unproved, reason=str(failure))
             raise
-        tell(self._events.accepted, cached=cached)
+        self._tell_accepted(cached)
         return identity
+
+    def _tell_accepted(self, cached: bool) -> None:
+        """As ``tell`` does, without its cost: this is told of every good request."""
+        try:
+            self._events.accepted(cached=cached)
+        except Exception:
+            observer_failed()
 
     def _check_revoked(self, identity: Identity, revocations: Revocations) -> None:
         """On every request, cached or not. A revoked token was once genuine, so it counts for no throttle."""
@@ -213,7 +220,7 @@ class Authenticator:
         except AuthError:
             return None
         if identity is not None:
-            tell(self._events.accepted, cached=cached)
+            self._tell_accepted(cached)
         return identity
 
     def metadata(self) -> dict[str, Any]:

@@ -61,7 +61,12 @@ def tell(event: Callable[..., None], *args: object, **details: object) -> None:
     try:
         event(*args, **details)
     except Exception:
-        _log.exception("an observer of authentication failed")
+        observer_failed()
+
+
+def observer_failed() -> None:
+    """Log the exception that an observer just raised."""
+    _log.exception("an observer of authentication failed")
 
 
 def safe_kid(kid: str | None) -> str | None:

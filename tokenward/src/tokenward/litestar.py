@@ -72,7 +72,7 @@ class _Middleware(ASGIMiddleware):
         if not options.get("public") and scope.get("method") != "OPTIONS":
             try:
                 identity = await authenticate(self._auth, scope)  # type: ignore[arg-type]  # Litestar's scope is a TypedDict
-                scope["user"], scope["auth"] = identity, Credentials(identity)
+                scope["user"], scope["auth"] = identity, Credentials(identity, self._auth)
             except MissingToken:
                 if not options.get("optional"):
                     raise

@@ -1,6 +1,5 @@
 """Strict readings of base64url and JSON: one text has one meaning, or it is refused."""
 
-import base64
 import binascii
 import json
 from typing import Any, NoReturn
@@ -17,13 +16,15 @@ def b64url(segment: str) -> bytes:
     Raises ValueError for padding, for foreign characters, and unless encoding the result again gives the same text:
     stray bits in the last character are other spellings of the same bytes, and a token has only one.
     """
-    over = len(segment) % 4
+    text = segment.encode().translate(_TO_BASE64)
+    over = len(text) % 4
     try:
-        decoded = binascii.a2b_base64(segment.encode().translate(_TO_BASE64) + b"=" * (-over % 4), strict_mode=True)
+        decoded = binascii.a2b_base64(text + b"=" * (-over % 4), strict_mode=True)
     except binascii.Error as error:
         raise ValueError("not base64url") from error
-    # Three bytes are four characters and leave nothing open; only what is over can be spelt in several ways.
-    if over and base64.urlsafe_b64encode(decoded[1 - over :])[:over] != segment[-over:].encode():
+    # Each full group of 3 bytes has exactly one base64 form. Only an incomplete last group has unused bits, so only
+    # there can two texts mean the same bytes.
+    if over and binascii.b2a_base64(decoded[1 - over :], newline=False)[:over] != text[-over:]:
         raise ValueError("not canonical base64url")
     return decoded
 
