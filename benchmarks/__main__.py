@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-from benchmarks import equal, extras, ground, report, scale, seed, servers, tokenward_cost
+from benchmarks import equal, extras, ground, report, scale, seed, servers
 from benchmarks.database import Database, migrate
 from benchmarks.issuer import Issuer
 from benchmarks.load import OPERATIONS, Load
@@ -33,7 +33,7 @@ def main() -> int:
     else:
         cells, found = run(quick=options.quick, rounds=options.rounds)
         report.show(cells, found)
-        tokenward_cost.main()
+        ground.tokenward_cost()
         if not options.quick:
             report.keep("peers", {"cells": [vars(cell) for cell in cells], "extras": found})
     print(f"{time.monotonic() - started:.0f} s")

@@ -1,6 +1,7 @@
 """What a run stands on: where things are, and the peers' dependencies installed beside them and nowhere else."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -46,8 +47,15 @@ def install_python(lock: Path, venv: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
     pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock]
     subprocess.run(pip, check=True)
-    if venv == TASKWARD_VENV:  # for its metadata, which says its version; the code is read from the checkout
-        subprocess.run([*pip[:5], "--no-deps", ROOT / "tokenward"], check=True)
+    # For its metadata, which says its version; the code is read from the checkout.
+    subprocess.run([*pip[:5], "--no-deps", ROOT / "tokenward"], check=True)
+
+
+def tokenward_cost() -> None:
+    """In the peers' environment, which has those that tokenward is measured beside."""
+    paths = f"{ROOT}:{ROOT / 'tokenward' / 'src'}"
+    python = [VENV / "bin" / "python", "-W", "ignore", "-m", "benchmarks.tokenward_cost"]
+    subprocess.run(python, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, check=True)
 
 
 def install_node() -> None:
