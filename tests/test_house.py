@@ -25,6 +25,7 @@ ROOMS = [
     {"api"},
     {"tasks"},
     {"server"},
+    {"authentication"},
     {"app"},
     {"cli"},
 ]

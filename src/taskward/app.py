@@ -15,12 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp
 
-from taskward import __version__, environment
 from taskward.api import docs, metadata, openapi
 from taskward.api.cors import with_cors
 from taskward.api.openapi import Resource
 from taskward.api.owner import OwnerGate
 from taskward.api.routing import PrivateMount, match_to_the_end
+from taskward.authentication import http_client, key_source, proofs, revocations_of, secret_of, token_verifier
 from taskward.database.aside import connector
 from taskward.database.connecting import Connector
 from taskward.database.engine import Database
@@ -32,25 +32,14 @@ from taskward.operating.metrics import Metrics
 from taskward.operating.refusals import Refusals
 from taskward.problems import HANDLERS, DatabaseUnavailable, on_problem
 from taskward.server.refusal import RENDERER
-from taskward.settings import Settings, key_server_is_local, load_settings
+from taskward.settings import Settings, load_settings
 from taskward.tasks.changes import Changes
 from taskward.tasks.events import EVENTS, Streams
 from taskward.tasks.repository import Tasks
 from taskward.tasks.routes import TASKS
-from tokenward import (
-    Authenticator,
-    Clock,
-    FailureThrottle,
-    Identity,
-    JwksSource,
-    SecretSource,
-    TokenCache,
-    TokenVerifier,
-)
+from tokenward import Authenticator, Clock, FailureThrottle, Identity, JwksSource, TokenCache
 from tokenward.revocation import MemoryRevocations
-from tokenward.revocation.feed import FeedRevocations
 from tokenward.revocation.listener import Listener
-from tokenward.revocation.postgres import PostgresRevocations
 from tokenward.source import KeySource
 from tokenward.starlette import BearerBackend
 
@@ -91,14 +80,16 @@ def create_app(
     listener = Listener(connector(database_url))
     verifier = token_verifier(settings)
     revocations = revocations_of(settings, listener, source, verifier, clock)
+    dpop = proofs(settings, clock)
     authenticator = (tracing.authenticator if tracing else Authenticator)(
         source,
         verifier,
         cache=TokenCache(settings.token_cache_size),
-        throttle=FailureThrottle(settings.auth_failures, _secret(settings.rate_limit_storage_url), clock=clock),
+        throttle=FailureThrottle(settings.auth_failures, secret_of(settings.rate_limit_storage_url), clock=clock),
         events=events,
         clock=clock,
         revocations=revocations,
+        dpop=dpop,
     )
     db = Database(
         database_url,
@@ -142,9 +133,9 @@ def create_app(
         routes=[
             PrivateMount("/api", api),  # every path below /api needs a token
             *health.routes(health.Readiness(db, source, REVISION, revocations=revocations)),
-            *openapi.routes(RESOURCES, settings.public_url),
+            *openapi.routes(RESOURCES, settings.public_url, settings.dpop),
             *docs.routes(),
-            *metadata.routes(settings.jwt_issuer, settings.public_url),
+            *metadata.routes(settings.jwt_issuer, settings.public_url, dpop.metadata() if dpop else {}),
         ],
         exception_handlers={**HANDLERS, DatabaseUnavailable: _on_database_unavailable},
         lifespan=lifespan,
@@ -167,62 +158,6 @@ def _traces(settings: Settings) -> "Traces | None":
     return Traces(settings.otel_exporter_otlp_endpoint)
 
 
-def key_source(
-    settings: Settings, http: httpx.AsyncClient, clock: Clock, events: log.LoggedEvents | None = None
-) -> KeySource:
-    """The source of the keys: the shared secret or the key set. Settings refuses both at once."""
-    if settings.jwt_secret is not None:
-        return SecretSource(settings.jwt_secret.get_secret_value())
-    assert settings.jwks_url is not None  # noqa: S101 - Settings requires one of the two
-    return JwksSource(
-        settings.jwks_url,
-        http,
-        ttl=settings.jwks_ttl,
-        max_stale=settings.jwks_max_stale,
-        user_agent=f"taskward/{__version__}",
-        clock=clock,
-        events=events,
-    )
-
-
-def revocations_of(
-    settings: Settings, listener: Listener, source: KeySource, verifier: TokenVerifier, clock: Clock | None = None
-) -> PostgresRevocations | FeedRevocations | None:
-    """The reader of revocations that ``REVOCATIONS`` names, or None when it is off."""
-    if settings.revocations == "off":
-        return None
-    lag = settings.revocations_max_lag
-    if settings.revocations == "database":
-        return PostgresRevocations(listener, max_lag=lag, clock=clock)
-    return FeedRevocations(
-        settings.revocations.get_secret_value(),
-        source,
-        verifier,
-        max_lag=lag,
-        allow_http=settings.jwks_allow_http,
-        user_agent=f"taskward/{__version__}",
-        clock=clock,
-    )
-
-
-def token_verifier(settings: Settings) -> TokenVerifier:
-    return TokenVerifier(
-        frozenset(settings.jwt_issuer),
-        frozenset(settings.jwt_audience),
-        settings.algorithms,
-        leeway=settings.jwt_leeway,
-        max_lifetime=settings.jwt_max_lifetime,
-        kid_required=settings.jwt_secret is None,
-    )
-
-
-def http_client(settings: Settings) -> httpx.AsyncClient:
-    """The HTTP client for the key set. It uses a proxy of the environment unless the key server is on this machine."""
-    # trust_env=False would also ignore SSL_CERT_FILE. Therefore the certificates are passed in.
-    proxied = not key_server_is_local(settings) and bool(environment.proxies_set())
-    return httpx.AsyncClient(trust_env=proxied, verify=environment.certificates())
-
-
 async def _on_database_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - registered for this class only
     structlog.get_logger("taskward.database").error(
@@ -241,8 +176,3 @@ async def _set_gauges(
         if revocations is not None:
             metrics.ended(revocations.lag, len(revocations))
         await asyncio.sleep(GAUGE_SECONDS)
-
-
-def _secret(value: object) -> str | None:
-    reveal = getattr(value, "get_secret_value", None)
-    return str(reveal()) if reveal is not None else None

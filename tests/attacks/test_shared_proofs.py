@@ -97,7 +97,8 @@ async def test_fifty_requests_with_one_proof_at_two_replicas_that_share_a_store(
             )
             assert outcomes.count("ada") == 1
             assert {getattr(outcome, "status", None) for outcome in outcomes if outcome != "ada"} == {401}
-        await closed(stores)
+        for store in stores:
+            await store.close()
 
 
 async def test_a_redis_that_freezes_or_dies_accepts_nothing(tmp_path: Path) -> None:
@@ -114,7 +115,7 @@ async def test_a_redis_that_freezes_or_dies_accepts_nothing(tmp_path: Path) -> N
             refusal = await g.refusal(HOLDER.headers(g.token(), "GET", URL))
             assert isinstance(refusal, ProofsUnavailable)
             assert refusal.headers == {"Retry-After": "1"}
-        await closed([store])
+        await store.close()
 
 
 async def test_a_postgresql_without_the_table_or_without_a_server_accepts_nothing(databases: Databases) -> None:
@@ -145,11 +146,4 @@ async def test_redis_forgets_after_the_time_that_was_asked_for(tmp_path: Path) -
         assert not await store.first_use(b"a" * 16, 60)
         await asyncio.sleep(1.1)
         assert await store.first_use(b"a" * 16, 60)
-        await closed([store])
-
-
-async def closed(stores: list[Any]) -> None:
-    for store in stores:
-        if isinstance(store, RedisReplays):
-            await store._storage.bridge.storage.aclose()  # type: ignore[attr-defined]  # a part of limits that has no type
         await store.close()

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from taskward.operating.envelope import request_id_var
 from taskward.problems import PREFLIGHT_REFUSED, render
 
-EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "X-Request-Id", "WWW-Authenticate")
+EXPOSED_HEADERS = ("ETag", "Location", "Retry-After", "X-Request-Id", "WWW-Authenticate", "DPoP-Nonce")
 #: Request header fields that pages may send: those of the service, of W3C Trace Context, of W3C Baggage and of Sentry.
 ALLOWED_HEADERS = (
     *("Authorization", "Content-Type", "DPoP", "Idempotency-Key", "If-Match", "If-None-Match"),

@@ -1,5 +1,8 @@
 """Protected resource metadata: which issuers' tokens the service accepts (RFC 9728)."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
@@ -9,8 +12,13 @@ from starlette.routing import Route
 PATH = "/.well-known/oauth-protected-resource"
 
 
-def routes(issuers: tuple[str, ...], public_url: str | None = None) -> list[Route]:
-    """Routes of the metadata. The resource is ``public_url``, or else the origin of the request (RFC 9728 §3.3)."""
+def routes(
+    issuers: tuple[str, ...], public_url: str | None = None, proofs: Mapping[str, Any] = MappingProxyType({})
+) -> list[Route]:
+    """Routes of the metadata. The resource is ``public_url``, or else the origin of the request (RFC 9728 §3.3).
+
+    ``proofs`` are the members about DPoP.
+    """
 
     async def protected_resource(request: Request) -> Response:
         origin = public_url or str(request.base_url).rstrip("/")
@@ -19,6 +27,7 @@ def routes(issuers: tuple[str, ...], public_url: str | None = None) -> list[Rout
                 "resource": origin,
                 "authorization_servers": list(issuers),
                 "bearer_methods_supported": ["header"],
+                **proofs,
                 "resource_name": "Taskward",
                 "resource_documentation": f"{origin}/docs",
             }

@@ -29,6 +29,13 @@ Every error is `application/problem+json` (RFC 9457) in one shape."""
 #: Error statuses that every private route may answer with.
 _ALWAYS = (400, 401, 403, 406, 413, 429, 500, 503)
 
+_SCHEMES: dict[str, Schema] = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "dpop": {"type": "http", "scheme": "dpop", "description": "A bound token, with a proof in `DPoP` (RFC 9449)."},
+}
+#: With which settings of DPOP each is accepted.
+_OFFERED = {"bearer": ("off", "accept"), "dpop": ("accept", "require")}
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -68,8 +75,8 @@ def operation(
     return say
 
 
-def routes(resources: Iterable[Resource], public_url: str | None = None) -> list[Route]:
-    found = document(resources, public_url)
+def routes(resources: Iterable[Resource], public_url: str | None = None, dpop: str = "off") -> list[Route]:
+    found = document(resources, public_url, dpop)
 
     async def openapi(request: Request) -> Response:
         return JSONResponse(found)
@@ -77,15 +84,15 @@ def routes(resources: Iterable[Resource], public_url: str | None = None) -> list
     return [Route("/openapi.json", openapi)]
 
 
-def document(resources: Iterable[Resource], public_url: str | None = None) -> dict[str, Any]:
-    """The OpenAPI document of a service with these resources, reached at ``public_url``."""
+def document(resources: Iterable[Resource], public_url: str | None = None, dpop: str = "off") -> dict[str, Any]:
+    """The OpenAPI document of a service with these resources, reached at ``public_url``; ``dpop`` is the setting."""
     resources = tuple(resources)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Taskward", "version": __version__, "description": _INTRODUCTION},
         # "." is relative to the URL of this document: it is right behind a proxy that strips a prefix, too.
         "servers": [{"url": public_url or "."}],
-        "security": [{"bearer": []}],
+        "security": [{name: []} for name in _SCHEMES if dpop in _OFFERED[name]],
         "tags": [
             *({"name": resource.tag, "description": resource.description} for resource in resources),
             {"name": "service", "description": "Open paths, without a token"},
@@ -95,7 +102,7 @@ def document(resources: Iterable[Resource], public_url: str | None = None) -> di
             **_open_paths(),
         },
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {name: scheme for name, scheme in _SCHEMES.items() if dpop in _OFFERED[name]},
             "schemas": {
                 **{name: schema for resource in resources for name, schema in resource.schemas.items()},
                 "Problem": described.problem_schema(),

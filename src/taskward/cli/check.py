@@ -11,7 +11,7 @@ import httpx
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from taskward.app import http_client, key_source, token_verifier
+from taskward.authentication import http_client, key_source, token_verifier
 from taskward.cli.ended import Unread, read_revocations
 from taskward.cli.findings import Finding, as_json
 from taskward.database.causes import advice, cause
@@ -69,8 +69,9 @@ async def _look(settings: Settings) -> list[Finding]:
     findings += await _database(settings)
     findings.append(await _revocations(settings))
     findings += await _keys(settings)
+    findings += _proofs(settings)
     if settings.rate_limit_storage_url is not None:
-        findings.append(await _store(settings.auth_failures, settings.rate_limit_storage_url.get_secret_value()))
+        findings.append(await _store(settings, settings.rate_limit_storage_url.get_secret_value()))
     return findings
 
 
@@ -180,9 +181,25 @@ def _clock(dates: list[tuple[str, float]]) -> Iterator[Finding]:
             )
 
 
-async def _store(limit: str, url: str) -> Finding:
-    trouble = await FailureThrottle(limit, url).check()
+def _proofs(settings: Settings) -> Iterator[Finding]:
+    if settings.dpop == "off":
+        return
+    others = "bearer tokens as well" if settings.dpop == "accept" else "no other tokens"
+    where = settings.public_url or "whatever the request's Host header says"
+    yield Finding("dpop", True, f"bound tokens are accepted with a proof for {where}, {others}")
+    if settings.public_url is None:
+        advice = "Set PUBLIC_URL, or a proxy that changes the Host header makes every proof wrong"
+        yield Finding("dpop", None, "PUBLIC_URL is not set", advice)
+    if settings.rate_limit_storage_url is None:
+        seen = "each worker remembers used proofs for itself, so a copied one can be used once at each of the others"
+        yield Finding("dpop", None, seen, "With several workers or replicas set RATE_LIMIT_STORAGE_URL")
+
+
+async def _store(settings: Settings, url: str) -> Finding:
+    trouble = await FailureThrottle(settings.auth_failures, url).check()
     if trouble is None:
         return Finding("store of counts", True, "reachable")
     advice = "Check RATE_LIMIT_STORAGE_URL. Until it works, no client IP is throttled"
+    if settings.dpop != "off":
+        advice += ", and no bound token is accepted"
     return Finding("store of counts", False, f"cannot be used ({trouble})", advice)

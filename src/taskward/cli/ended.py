@@ -1,6 +1,6 @@
 """Revocations, read once for `check` and `explain`."""
 
-from taskward.app import revocations_of
+from taskward.authentication import revocations_of
 from taskward.database.aside import connector
 from taskward.database.causes import advice, cause
 from taskward.settings import Settings

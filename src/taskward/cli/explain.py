@@ -5,7 +5,7 @@ import asyncio
 import sys
 import time
 
-from taskward.app import http_client, key_source, token_verifier
+from taskward.authentication import http_client, key_source, token_verifier
 from taskward.cli.ended import Unread, read_revocations
 from taskward.operating.writer import say, say_out
 from taskward.settings import Settings, load_settings
@@ -13,7 +13,7 @@ from tokenward import Clock, TokenVerifier
 from tokenward.explain import Finding, Names, explain, explain_revocation
 from tokenward.source import KeySource
 
-VARIABLES = Names("JWT_ISSUER", "JWT_AUDIENCE", "JWT_ALGORITHMS", "JWT_LEEWAY", "JWT_MAX_LIFETIME", "JWKS_URL")
+VARIABLES = Names("JWT_ISSUER", "JWT_AUDIENCE", "JWT_ALGORITHMS", "JWT_LEEWAY", "JWT_MAX_LIFETIME", "JWKS_URL", "DPOP")
 _SIGNS = {True: "✓", False: "✗", None: "·"}
 
 
@@ -47,6 +47,9 @@ async def _explain(settings: Settings, token: str) -> bool:
         findings = await explain(token, verifier, source, time.time(), VARIABLES)
         if settings.revocations != "off":
             findings.append(await _revocation(settings, token, source, verifier))
+    if settings.dpop == "require" and len(findings) > 1 and all(finding.check != "binding" for finding in findings):
+        advice = "ask for it with a DPoP proof (NEXT_PUBLIC_DPOP=true in the page), or set DPOP=accept"
+        findings.append(Finding("binding", False, "it is bound to no key, and DPOP is require", advice))
     for finding in findings:
         say_out(f"{_SIGNS[finding.passed]} {finding.check}: {finding.seen}")
         if finding.passed is not True and finding.advice:

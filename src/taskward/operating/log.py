@@ -117,6 +117,12 @@ class LoggedEvents(AuthEvents):
             request_id=self._request_id.get(),
         )
 
+    def unproved(self, *, reason: str) -> None:
+        self._metrics.authenticated("proofs_unavailable")
+        self._log.warning(
+            "token not judged", reason="proofs_unavailable", detail=reason, request_id=self._request_id.get()
+        )
+
     def missing(self) -> None:
         self._metrics.authenticated("missing")
 

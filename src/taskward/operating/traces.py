@@ -153,6 +153,10 @@ class TracedEvents(LoggedEvents):
         get_current_span().set_attribute(_OUTCOME, "revocations_unavailable")
         super().out_of_step(lag)
 
+    def unproved(self, *, reason: str) -> None:
+        get_current_span().set_attribute(_OUTCOME, "proofs_unavailable")
+        super().unproved(reason=reason)
+
     def refused(self, refusal: InvalidToken, *, address: str | None, throttled: bool) -> None:
         get_current_span().set_attribute(_OUTCOME, str(refusal.reason))
         super().refused(refusal, address=address, throttled=throttled)

@@ -48,6 +48,8 @@ class TokenVerifier:
         self.check_issuer(claims)
         self.check_audience(claims)
         self.check_subject(claims)
+        if "cnf" in claims:
+            self.check_binding()
         self.check_times(claims, now)
         self.check_expiry(claims, now)
 
@@ -92,13 +94,16 @@ class TokenVerifier:
             raise InvalidToken(Reason.AUDIENCE, "its aud holds none of the expected audiences")
 
     def check_subject(self, claims: dict[str, Any]) -> None:
-        """RFC 7519 §4.1.2, and no ``cnf`` unless proofs are asked for: it is no bearer token (RFC 9449 §7.2)."""
+        """RFC 7519 §4.1.2."""
         subject = claims.get("sub")
         if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
             raise InvalidToken(Reason.SUBJECT, "its sub is not a string of 1-255 characters")
         if _UNFIT_FOR_SUBJECT.search(subject):
             raise InvalidToken(Reason.SUBJECT, "its sub holds control characters")
-        if "cnf" in claims and not self.bound:
+
+    def check_binding(self) -> None:
+        """For a token with ``cnf``: a bound token is no bearer token (RFC 9449 §7.2)."""
+        if not self.bound:
             raise InvalidToken(Reason.CONFIRMATION, "it is bound to a key its sender must prove")
 
     def check_times(self, claims: dict[str, Any], now: float) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ MARGIN = 60.0
 PATIENCE = 1.0
 """Seconds that a shared store has to answer."""
 
+_USED = "tokenward.dpop"
 _SCHEMES = (b"bearer", b"dpop")
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -101,7 +102,7 @@ class Dpop:
         A proof is used up only when everything else was right.
         """
         claim = self._judge(presented, identity, request, now)
-        if claim is None:
+        if claim is None or self._is_used_by(request, claim[0]):
             return
         try:
             async with asyncio.timeout(PATIENCE):
@@ -111,6 +112,7 @@ class Dpop:
             raise ProofsUnavailable(f"the store of used proofs: {detail}") from error
         if not first:
             raise InvalidProof(Reason.PROOF_REPLAYED, "it was used already")
+        self._note_use(request, claim[0])
 
     def holds_at_once(
         self, presented: Presented, identity: Identity[Any], request: Mapping[str, Any] | None, now: float
@@ -119,10 +121,23 @@ class Dpop:
         if not isinstance(self.replays, MemoryReplays) and "cnf" in identity.payload:
             return False
         claim = self._judge(presented, identity, request, now)
+        if claim is None or self._is_used_by(request, claim[0]):
+            return True
         try:
-            return claim is None or self.replays.claim(*claim)  # type: ignore[attr-defined]  # in memory, as seen above
+            first: bool = self.replays.claim(*claim)  # type: ignore[attr-defined]  # in memory, as seen above
         except Full:
             return False
+        if first:
+            self._note_use(request, claim[0])
+        return first
+
+    def _is_used_by(self, request: Mapping[str, Any] | None, key: bytes) -> bool:
+        """Whether this very request used it: an application may ask twice who is calling."""
+        return request is not None and request.get(_USED) == (id(self), key)
+
+    def _note_use(self, request: Mapping[str, Any] | None, key: bytes) -> None:
+        if isinstance(request, MutableMapping):
+            request[_USED] = (id(self), key)
 
     def forked(self) -> None:
         """For a forked child, whose locks may be held by threads of its parent."""

@@ -21,4 +21,6 @@ class RedisReplays:
         return await self._storage.incr(f"{self._prefix}:{key.hex()}", math.ceil(seconds)) == 1
 
     async def close(self) -> None:
-        """The client's connections close with the event loop."""
+        client = getattr(getattr(self._storage, "bridge", None), "storage", None)  # limits has no way to close it
+        if client is not None:
+            await client.aclose()

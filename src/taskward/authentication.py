@@ -1,0 +1,96 @@
+"""What judges tokens, built from the settings: keys, checks, proofs, revocations."""
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+from taskward import __version__, environment
+from taskward.operating.log import LoggedEvents
+from taskward.settings import Settings, key_server_is_local
+from tokenward import Clock, JwksSource, SecretSource, TokenVerifier
+from tokenward.revocation.feed import FeedRevocations
+from tokenward.revocation.listener import Listener
+from tokenward.revocation.postgres import PostgresRevocations
+from tokenward.source import KeySource
+
+if TYPE_CHECKING:
+    from tokenward.dpop import Dpop
+
+
+def key_source(
+    settings: Settings, http: httpx.AsyncClient, clock: Clock, events: LoggedEvents | None = None
+) -> KeySource:
+    """The source of the keys: the shared secret or the key set. Settings refuses both at once."""
+    if settings.jwt_secret is not None:
+        return SecretSource(settings.jwt_secret.get_secret_value())
+    assert settings.jwks_url is not None  # noqa: S101 - Settings requires one of the two
+    return JwksSource(
+        settings.jwks_url,
+        http,
+        ttl=settings.jwks_ttl,
+        max_stale=settings.jwks_max_stale,
+        user_agent=f"taskward/{__version__}",
+        clock=clock,
+        events=events,
+    )
+
+
+def revocations_of(
+    settings: Settings, listener: Listener, source: KeySource, verifier: TokenVerifier, clock: Clock | None = None
+) -> PostgresRevocations | FeedRevocations | None:
+    """The reader of revocations that ``REVOCATIONS`` names, or None when it is off."""
+    if settings.revocations == "off":
+        return None
+    lag = settings.revocations_max_lag
+    if settings.revocations == "database":
+        return PostgresRevocations(listener, max_lag=lag, clock=clock)
+    return FeedRevocations(
+        settings.revocations.get_secret_value(),
+        source,
+        verifier,
+        max_lag=lag,
+        allow_http=settings.jwks_allow_http,
+        user_agent=f"taskward/{__version__}",
+        clock=clock,
+    )
+
+
+def token_verifier(settings: Settings) -> TokenVerifier:
+    return TokenVerifier(
+        frozenset(settings.jwt_issuer),
+        frozenset(settings.jwt_audience),
+        settings.algorithms,
+        leeway=settings.jwt_leeway,
+        max_lifetime=settings.jwt_max_lifetime,
+        kid_required=settings.jwt_secret is None,
+        bound=settings.dpop != "off",
+    )
+
+
+def proofs(settings: Settings, clock: Clock) -> "Dpop | None":
+    """What asks for DPoP proofs. Used ones are remembered where refused tokens are counted."""
+    if settings.dpop == "off":
+        return None
+    from tokenward.dpop import Dpop, MemoryReplays
+
+    shared = secret_of(settings.rate_limit_storage_url)
+    if shared:
+        from tokenward.dpop.redis import RedisReplays  # its packages are an extra
+    return Dpop(
+        required=settings.dpop == "require",
+        public_url=settings.public_url,
+        replays=RedisReplays(shared, prefix="taskward:dpop") if shared else MemoryReplays(clock=clock),
+    )
+
+
+def http_client(settings: Settings) -> httpx.AsyncClient:
+    """The HTTP client for the key set. It uses a proxy of the environment unless the key server is on this machine."""
+    # trust_env=False would also ignore SSL_CERT_FILE. Therefore the certificates are passed in.
+    proxied = not key_server_is_local(settings) and bool(environment.proxies_set())
+    return httpx.AsyncClient(trust_env=proxied, verify=environment.certificates())
+
+
+def secret_of(value: object) -> str | None:
+    """What a secret setting holds, if it is set."""
+    reveal = getattr(value, "get_secret_value", None)
+    return str(reveal()) if reveal is not None else None
