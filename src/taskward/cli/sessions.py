@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
         asyncio.run(revoke(settings.database_url.get_secret_value(), kind, value, seconds))
     except Exception as error:  # any error of the driver
         say(
-            f"The revocation was not written ({cause(error)}). Check DATABASE_URL, and grant this user INSERT on auth.revocations."
+            f"The revocation was not written ({cause(error)}). "
+            "Check DATABASE_URL, and grant this user INSERT on auth.revocations."
         )
         return 1
     say_out("Revoked: every token of this person or session that was issued until now is refused within a second.")
