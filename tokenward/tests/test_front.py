@@ -27,6 +27,7 @@ from tokenward import (
 from tokenward.blocking import Blocking, blocking, wsgi_headers
 from tokenward.cli import main as command
 from tokenward.discovery import metadata_urls
+from tokenward.revocation import MemoryRevocations
 from tokenward.testing import ABSENT, FakeClock, Issuer
 from world import bearer
 
@@ -198,6 +199,40 @@ async def test_the_kit_signs_by_every_algorithm(alg: str) -> None:
         assert await subject(auth, issuer.token("ada")) == "ada"
 
 
+async def test_the_kit_revokes_a_session_a_person_and_a_token() -> None:
+    issuer = Issuer(APP)
+
+    class Elsewhere(MemoryRevocations):
+        async def start(self) -> None:
+            raise AssertionError("the application's own store is not asked in a test")
+
+    auth = Tokenward.better_auth(APP, revocations=Elsewhere())
+    own = auth.revocations
+    with issuer.behind(auth):
+        async with auth:
+            one, two = issuer.token("ada", sid="s1"), issuer.token("ada", sid="s2")
+            bob, eve = issuer.token("bob"), issuer.token("eve")
+            assert [await subject(auth, each) for each in (one, two, bob, eve)] == ["ada", "ada", "bob", "eve"]
+            issuer.revoke(sid="s1")
+            issuer.revoke(sub="bob")
+            assert [await subject(auth, each) for each in (one, two, bob, eve)] == ["revoked", "ada", "revoked", "eve"]
+            issuer.revoke(two)
+            issuer.revoke(eve)
+            assert [await subject(auth, each) for each in (two, eve)] == ["revoked", "revoked"]
+            with pytest.raises(TypeError):
+                issuer.revoke()
+    assert auth.revocations is own, "afterwards it is as it was"
+
+
+async def test_a_revocation_is_nothing_to_an_application_that_asks_for_none() -> None:
+    issuer = Issuer(APP)
+    auth = Tokenward.better_auth(APP)
+    with issuer.behind(auth):
+        token = issuer.token("ada")
+        issuer.revoke(token)
+        assert await subject(auth, token) == "ada", "the kit does not show what production would not do"
+
+
 # Threads and forks
 
 
@@ -352,29 +387,38 @@ def version() -> str:
     return of("tokenward")
 
 
-async def test_spans_are_made_where_opentelemetry_is_installed() -> None:
+async def test_spans_are_made_where_opentelemetry_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     sdk = pytest.importorskip("opentelemetry.sdk.trace")
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    from tokenward import tracing
+    from tokenward import authenticator, tracing
 
     exporter = InMemorySpanExporter()
     provider = sdk.TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracing._tracer.cache_clear()
-    before = tracing._tracer
-    tracing._tracer = lambda: provider.get_tracer("tokenward")  # type: ignore[assignment]  # the global provider is set once a process
-    try:
-        issuer = Issuer(APP)
-        auth = Tokenward.better_auth(APP)
-        with issuer.behind(auth):
-            assert await subject(auth, issuer.token("ada")) == "ada"
-    finally:
-        tracing._tracer = before
-    (span,) = exporter.get_finished_spans()
-    assert span.name == "tokenward.fetch_keys"
-    assert span.attributes == {"tokenward.url": f"{APP}/api/auth/jwks"}
+    # The global provider is set once a process, so the tracer is put where it would be looked up.
+    for module in (tracing, authenticator):
+        monkeypatch.setattr(module, "tracer", lambda: provider.get_tracer("tokenward"))
+    issuer = Issuer(APP)
+    auth = Tokenward.better_auth(APP)
+    with issuer.behind(auth):
+        token = issuer.token("ada")
+        for _ in range(3):
+            assert await subject(auth, token) == "ada"
+        assert blocking(auth).authenticate(bearer(issuer.token("bob")), None).subject == "bob"
+        expired = issuer.token("eve", expires_in=-1)
+        assert await subject(auth, expired) == "expired"
+    fetch, verify, at_once, refused = exporter.get_finished_spans()
+    assert [span.name for span in (fetch, verify, at_once, refused)] == ["tokenward.fetch_keys"] + [
+        "tokenward.verify"
+    ] * 3
+    assert fetch.attributes == {"tokenward.url": f"{APP}/api/auth/jwks"}
+    assert fetch.parent.span_id == verify.context.span_id, "the fetch is part of what the first request waited for"
+    assert verify.attributes == {}
+    assert refused.attributes == {"tokenward.refused": "expired"}
+    told = "".join(span.to_json() for span in (fetch, verify, at_once, refused))
+    assert not any(text in told for text in (token, expired, "@example.com"))
 
 
 def test_every_test_that_the_readme_names_exists() -> None:

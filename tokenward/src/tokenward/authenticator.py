@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from tokenward.cache import TokenCache
@@ -24,6 +25,7 @@ from tokenward.jws import Jws, parse
 from tokenward.revocation.protocol import Revocations
 from tokenward.source import KeySource
 from tokenward.throttle import FailureThrottle
+from tokenward.tracing import span, tracer
 from tokenward.verifier import TokenVerifier
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ class Authenticator:
             identity = self._cache.get(token, self._clock.wall())
             cached = identity is not None
             if identity is None:
-                identity = await self._verify(token)
+                identity = await (self._verify(token) if tracer() is None else self._traced(token))
             if self.revocations is not None:
                 self._check_revoked(identity, self.revocations)
             if self.dpop is not None and presented is not None:
@@ -177,6 +179,27 @@ class Authenticator:
         self._cache.put(token, identity, key, source)
         return identity
 
+    async def _traced(self, token: str) -> Identity:
+        """The same within a span, which says why a token was refused and nothing of the token."""
+        with span("tokenward.verify") as current:
+            try:
+                return await self._verify(token)
+            except AuthError as refusal:
+                current.set_attribute("tokenward.refused", str(getattr(refusal, "reason", refusal.code)))
+                raise
+
+    def _verify_at_once(self, token: str, now: float) -> Identity | None:
+        """None where the key is not at hand. Raises InvalidToken."""
+        jws = parse(token)
+        source, verifier = self.trust(jws)
+        verifier.check(jws, now)
+        key = source.known(jws.kid or "")
+        if key is None:
+            return None
+        identity = verifier.prove(jws, key)
+        self._cache.put(token, identity, key, source)
+        return identity
+
     def challenge(self, refusal: AuthError, presented: "Presented | None" = None) -> None:
         """Let the answer to this refusal say what is accepted here."""
         refusal.resource_metadata = self.metadata_url
@@ -204,14 +227,10 @@ class Authenticator:
             identity = self._cache.get(token, now)
             cached = identity is not None
             if identity is None:
-                jws = parse(token)
-                source, verifier = self.trust(jws)
-                verifier.check(jws, now)
-                key = source.known(jws.kid or "")
-                if key is None:
+                with nullcontext() if tracer() is None else span("tokenward.verify"):
+                    identity = self._verify_at_once(token, now)
+                if identity is None:
                     return None
-                identity = verifier.prove(jws, key)
-                self._cache.put(token, identity, key, source)
             if self.revocations is not None:
                 self._check_revoked(identity, self.revocations)
             if presented is not None and self.dpop is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @cache
-def _tracer() -> Any:
+def tracer() -> Any:
     """The tracer of this package, looked up at the first span: an application sets its provider up before that."""
     if find_spec("opentelemetry") is None:
         return None
@@ -20,13 +20,16 @@ def _tracer() -> Any:
 
 
 @contextlib.contextmanager
-def span(name: str, **attributes: str) -> Iterator[None]:
-    """A span around what is done inside; its attributes never hold a token or a claim."""
-    tracer = _tracer()
-    if tracer is None:
+def span(name: str, **attributes: str) -> Iterator[Any]:
+    """A span around what is done inside; its attributes never hold a token or a claim.
+
+    An exception is not recorded: its text is for the log, and a refused token is no error of the service.
+    """
+    if tracer() is None:
         yield
         return
-    with tracer.start_as_current_span(
-        name, attributes={f"tokenward.{key}": value for key, value in attributes.items()}
-    ):
-        yield
+    described = {f"tokenward.{key}": value for key, value in attributes.items()}
+    with tracer().start_as_current_span(
+        name, attributes=described, record_exception=False, set_status_on_exception=False
+    ) as current:
+        yield current

@@ -5,6 +5,7 @@ issuer.token("ada")                             # as `GET /api/auth/token` would
 issuer.token("ada", scope="notes:read", expires_in=-1)
 issuer.token("ada", exp=0, email=ABSENT)        # claims changed or left out
 issuer.token("ada", header={"typ": "at+jwt"})   # header changed likewise
+issuer.revoke(sid="s1")                         # ends the tokens of a session; sub="ada", those of a person
 issuer.rotate("RS256")                          # a new key signs from now on, the old one stays
 with issuer.behind(auth): ...                   # this Tokenward takes its keys from here, in process
 with issuer.running() as url: ...               # the key set on a real port, served by a thread
@@ -29,7 +30,9 @@ import httpx
 from tokenward.authenticator import Authenticator
 from tokenward.fetch import Fetcher
 from tokenward.jwks import JwksSource
+from tokenward.revocation.memory import MemoryRevocations
 from tokenward.testing.keys import SigningKey, as_json, compact, without_absent
+from tokenward.testing.revoke import IssuerClock, revocation
 
 JWKS_PATH: Final = "/api/auth/jwks"
 LIFETIME: Final = 15 * 60
@@ -111,6 +114,20 @@ class Issuer:
         self.keys = [key for key in self.keys if key.kid != kid]
         if self.signer.kid == kid and self.keys:
             self.signer = self.keys[-1]
+
+    # Revocations
+
+    @functools.cached_property
+    def revocations(self) -> MemoryRevocations:
+        """What was revoked here; ``behind`` has the application ask it, or pass it as ``revocations=``."""
+        return MemoryRevocations(clock=IssuerClock(lambda: self.clock()))
+
+    def revoke(self, token: str | None = None, *, sid: str | None = None, sub: str | None = None) -> None:
+        """End the tokens of a session (``sid``), those issued to a person until now (``sub``), or what ``token`` names.
+
+        An application whose Tokenward has no ``revocations`` goes on accepting them, as it would in production.
+        """
+        self.revocations.add([revocation(self.clock(), token, sid, sub)])
 
     # Tokens
 
@@ -210,10 +227,13 @@ class Issuer:
         """``auth`` takes its keys from here, in process; afterwards it is as it was.
 
         The issuer must have the ``url`` and ``audience`` that ``auth`` expects. Nothing is stubbed: tokens are
-        verified with keys that were fetched.
+        verified with keys that were fetched. Where ``auth`` asks for revocations, it asks this issuer's: no database
+        and no feed is needed.
         """
         sources = [source for source in auth.sources if isinstance(source, JwksSource)]
-        before = [source.fetcher for source in sources]
+        before, asked = [source.fetcher for source in sources], auth.revocations
+        if asked is not None:
+            auth.revocations = self.revocations
         for source in sources:
             source.reset(Fetcher(httpx.AsyncClient(transport=_ThisIssuer(self))))
         auth.forget()
@@ -222,6 +242,7 @@ class Issuer:
         finally:
             for source, fetcher in zip(sources, before, strict=True):
                 source.reset(fetcher)
+            auth.revocations = asked
             auth.forget()
 
     @contextlib.contextmanager
