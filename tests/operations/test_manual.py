@@ -51,6 +51,8 @@ async def night(
             "API": service.url,
             "METRICS": f"http://127.0.0.1:{port}",
             "LOG": f"cat {service.log}",
+            "TASKWARD": "taskward",
+            "PSQL": f"psql {url}",
             "DATABASE_URL": url,
             "JWKS_URL": jwks,
             "JWT_ISSUER": issuer.url,
