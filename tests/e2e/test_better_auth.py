@@ -80,6 +80,7 @@ def started(folder: Path, database_url: str, algorithm: str, **knobs: str) -> It
         until(lambda: "http://" in log.read_text() and log.read_text().endswith("\n"), node, log)
         origin = log.read_text().strip().splitlines()[-1]
         env |= {"JWT_ISSUER": origin, "JWKS_URL": f"{origin}/api/auth/jwks", "JWT_ALGORITHMS": algorithm}
+        env |= {"CORS_ORIGINS": origin}
         service = stack.enter_context(
             program([*TASKWARD, "serve", "--port", str(port)], service_log, env, cwd=folder),  # no stray .env there
         )

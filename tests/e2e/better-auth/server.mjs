@@ -5,9 +5,11 @@
  * Prints its own address once it is ready.
  */
 import { createServer } from "node:http";
+import { tryGetCurrentAuthEndpointContext } from "@better-auth/core/context";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
 import { toNodeHandler } from "better-auth/node";
+import { verifyDpopProof } from "better-auth/oauth2";
 import { jwt } from "better-auth/plugins";
 import pg from "pg";
 
@@ -20,6 +22,14 @@ const origin = `http://localhost:${server.address().port}`;
 // Better Auth's tables stand in a schema of their own, beside the service's.
 const pool = new pg.Pool({ connectionString: DATABASE_URL, options: "-c search_path=auth" });
 await pool.query("create schema if not exists auth");
+
+/** A token that is asked for with a DPoP proof is bound to its key, as web/lib/server/binding.ts does it. */
+async function binding() {
+  const proofJwt = tryGetCurrentAuthEndpointContext()?.headers?.get("dpop");
+  if (!proofJwt) return {};
+  const { jkt } = await verifyDpopProof({ proofJwt, method: "GET", url: `${origin}/api/auth/token` });
+  return { cnf: { jkt } };
+}
 
 const options = {
   baseURL: origin,
@@ -39,7 +49,7 @@ const options = {
         issuer: origin,
         audience: JWT_AUDIENCE,
         expirationTime: TOKEN_LIFETIME ?? "15m",
-        definePayload: () => ({}),
+        definePayload: binding,
       },
     }),
   ],
