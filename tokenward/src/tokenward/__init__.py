@@ -1,14 +1,14 @@
-"""Who is calling: JWTs of Better Auth, or of any issuer with a key set, verified in front of any Python application.
+"""Verifies JWT access tokens of Better Auth, or of any issuer with a key set, for any Python web application.
 
-The front door is ``Tokenward``::
+The main class is ``Tokenward``::
 
     auth = Tokenward.better_auth("https://app.example")
     auth = Tokenward(issuer="https://id.example", audience="notes", jwks_url="https://id.example/jwks")
     auth = Tokenward.from_env()
 
-Each framework has a module of its own that takes it: ``tokenward.fastapi``, ``tokenward.starlette``,
-``tokenward.litestar``, ``tokenward.django``, ``tokenward.drf``, ``tokenward.flask``; ``tokenward.asgi`` is for
-everything else, ``tokenward.testing`` for tests.
+There is one module for each framework: ``tokenward.fastapi``, ``tokenward.starlette``, ``tokenward.litestar``,
+``tokenward.django``, ``tokenward.drf`` and ``tokenward.flask``. ``tokenward.asgi`` is for every other ASGI framework,
+``tokenward.testing`` for tests.
 """
 
 from tokenward.asgi import BearerMiddleware

@@ -1,4 +1,4 @@
-"""The authenticator as plain ASGI middleware, in front of an application of any framework."""
+"""Plain ASGI middleware that authenticates every request, for applications of any framework."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Credentials:
-    """What ``scope["auth"]`` is: Starlette's ``@requires`` and ``request.auth.scopes`` read it.
+    """The value of ``scope["auth"]``, which Starlette's ``@requires`` and ``request.auth.scopes`` read.
 
     ``verified_by`` is the authenticator that verified ``identity`` for this request.
     """
@@ -36,12 +36,13 @@ class Credentials:
 
 
 class BearerMiddleware:
-    """Lets a request or a WebSocket through with ``scope["user"]`` set to its Identity, or answers it (RFC 9457).
+    """Passes a request or a WebSocket on with ``scope["user"]`` set to its Identity, or answers it with an error
+    (RFC 9457).
 
-    ``open_paths`` are exact paths, below ``root_path``, that need no token; everything else is private. With
-    ``optional``, a request without a token has None for its user. The application's lifespan starts and closes the
-    authenticator. Protected resource metadata (RFC 9728) is served where the authenticator has a ``resource``.
-    Middleware that answers browsers' preflights, which carry no token, goes around this one.
+    ``open_paths`` are exact paths, relative to ``root_path``, that need no token. Every other path needs one. With
+    ``optional``, the user of a request without a token is None. The application's lifespan starts and closes the
+    authenticator. Protected resource metadata (RFC 9728) is served if the authenticator has a ``resource``.
+    Put CORS middleware around this one: preflight requests carry no token.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class BearerMiddleware:
 
             async def send_once_closed(message: Message) -> None:
                 if message["type"].startswith("lifespan.shutdown."):
-                    await stack.aclose()  # the server does not wait for anything that comes after this message
+                    await stack.aclose()  # before the message: the server may stop waiting after it
                 await send(message)
 
             await self._app(scope, receive, send_once_closed)
@@ -97,14 +98,14 @@ async def _send_metadata(authenticator: Authenticator, send: Send) -> None:
 
 
 async def authenticate(authenticator: Authenticator, scope: Scope) -> Identity:
-    """The caller of this request or WebSocket. Raises one of the AuthError tree."""
+    """The caller of this request or WebSocket. Raises AuthError."""
     client = scope.get("client")
     return await authenticator.authenticate(scope["headers"], client[0] if client else None, scope)
 
 
 @contextlib.asynccontextmanager
 async def running(authenticator: Authenticator) -> AsyncIterator[None]:
-    """Keys are refreshed in the background for as long as this is entered."""
+    """An async context manager: keys are refreshed in the background while it is entered."""
     await authenticator.start()
     try:
         yield
@@ -113,7 +114,7 @@ async def running(authenticator: Authenticator) -> AsyncIterator[None]:
 
 
 def path_below_root(scope: Scope) -> str:
-    """The path as the application's routes see it: servers and mounts put ``root_path`` in front of it, or do not."""
+    """The path without ``root_path``, which some servers and mounts put in front of it."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
     if root and (path == root or path.startswith(root + "/")):
@@ -122,10 +123,10 @@ def path_below_root(scope: Scope) -> str:
 
 
 def answer(scope: Scope, refusal: AuthError) -> ASGIApp:
-    """The refusal as the answer to this request.
+    """An ASGI application that answers this request with the refusal.
 
-    A WebSocket is refused by the same HTTP answer where the server can give one to its handshake; otherwise it is
-    closed, with 1013 (try again later) or 1008 (RFC 6455 §7.4), which a browser sees as a handshake that failed.
+    A WebSocket handshake gets the same HTTP response if the server supports that. Otherwise it is closed
+    with 1013 (try again later) or 1008 (policy violation, RFC 6455 §7.4), and browsers see a failed handshake.
     """
     prefix = ""
     if scope["type"] == "websocket":

@@ -1,4 +1,4 @@
-"""From an Authorization header to an Identity: where cache, verifier, keys and throttle meet."""
+"""The authenticator: from the Authorization header to an Identity, with cache, verifier, keys and throttle."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,19 +33,16 @@ if TYPE_CHECKING:
 
 
 class Authenticator:
-    """Says who is calling. One for a process; start the key source with ``start`` and end it with ``close``.
+    """Authenticates requests. Make one for each process; ``start`` and ``close`` start and end the key source.
 
-    ``others`` are further issuers, each with its own keys and its own verifier. The ``iss`` of a token chooses among
-    them, and the keys of the chosen one must have signed it. With ``dpop`` tokens that are bound to a key are accepted
-    with their proofs; without it they are refused.
+    ``others`` are further issuers, each with its own keys and verifier. The ``iss`` of a token selects the issuer,
+    whose keys must have signed it. With ``dpop``, bound tokens are accepted with their proofs; otherwise refused.
     """
 
-    #: Where protected resource metadata can be read, for challenges (RFC 9728 §5.1), or None.
+    #: The URL of the protected resource metadata, for challenges (RFC 9728 §5.1), or None.
     metadata_url: str | None = None
-    #: The path of that metadata, where there is any.
     metadata_path: str | None = None
-    #: The blocking facade, once there is one.
-    facade: Any = None
+    facade: Any = None  # the blocking facade, made on first use
 
     def __init__(
         self,
@@ -60,7 +57,7 @@ class Authenticator:
         others: Sequence[tuple[KeySource, TokenVerifier]] = (),
         dpop: "Dpop | None" = None,
     ) -> None:
-        # Bound tokens pass a verifier only where somebody asks for their proofs: here, never because it was set there.
+        # A verifier may pass bound tokens only if this authenticator checks their proofs.
         trusted = [
             (keys, dataclasses.replace(checks, bound=dpop is not None))
             for keys, checks in ((source, verifier), *others)
@@ -69,7 +66,7 @@ class Authenticator:
         self._issuers = {issuer: trust for trust in trusted for issuer in trust[1].issuers}
         self.dpop = dpop
         self.sources = [source, *(each for each, _ in others)]
-        self._cache = TokenCache() if cache is None else cache  # an empty one is false
+        self._cache = TokenCache() if cache is None else cache  # an empty cache is falsy
         self._events = events or AuthEvents()
         self._clock = clock or Clock()
         self.revocations = revocations
@@ -97,10 +94,9 @@ class Authenticator:
         address: str | None,
         request: Mapping[str, Any] | None = None,
     ) -> Identity:
-        """The caller of a request, by its raw ASGI headers and the client's address.
+        """The caller of a request, from its raw ASGI headers and the client IP. Raises AuthError.
 
-        ``request`` is what a proof is made for, the ASGI scope or the WSGI environ; nobody else looks at it.
-        Raises one of the AuthError tree. Whatever happens inside, a token that is not proven good is not accepted.
+        ``request`` is the ASGI scope or the WSGI environ; only DPoP proofs are checked against it.
         """
         presented = None
         try:
@@ -118,7 +114,7 @@ class Authenticator:
             if self.dpop is not None and presented is not None:
                 await self.dpop.check(presented, identity, request, self._clock.wall())
         except InvalidToken as refusal:
-            # A genuine token that merely expired is no attack: several tabs waking up at once must not be throttled.
+            # A genuine token that has expired is no attack. Several tabs that wake up at once must not be throttled.
             retry_after = None if refusal.genuine else await self._throttle.count(address)
             tell(self._events.refused, refusal, address=address, throttled=retry_after is not None)
             if retry_after is not None:
@@ -152,7 +148,7 @@ class Authenticator:
             observer_failed()
 
     def _check_revoked(self, identity: Identity, revocations: Revocations) -> None:
-        """On every request, cached or not. A revoked token was once genuine, so it counts for no throttle."""
+        """Check revocations, at every request. A revoked token was genuine, so the throttle does not count it."""
         lag = revocations.lag
         if lag > revocations.max_lag:
             raise RevocationsUnavailable(lag)
@@ -169,7 +165,7 @@ class Authenticator:
             key = source.known(jws.kid or "")
             if key is None:
                 key = await source.find(jws)
-                # Time may have passed while waiting for a key, so expiry is looked at again.
+                # Time may have passed while waiting for a key: check expiry again.
                 verifier.check_expiry(jws.claims, self._clock.wall())
             identity = verifier.prove(jws, key)
         except InvalidToken as refusal:
@@ -201,7 +197,7 @@ class Authenticator:
         return identity
 
     def challenge(self, refusal: AuthError, presented: "Presented | None" = None) -> None:
-        """Let the answer to this refusal say what is accepted here."""
+        """Add to the refusal what its challenge names: metadata URL, schemes and algorithms."""
         refusal.resource_metadata = self.metadata_url
         if self.dpop is not None:
             refusal.algs = " ".join(self.dpop.algorithms)
@@ -212,9 +208,9 @@ class Authenticator:
     def at_once(
         self, headers: Iterable[tuple[bytes, bytes]], request: Mapping[str, Any] | None = None
     ) -> Identity | None:
-        """The caller, if a key that is at hand proves it; None for everything else, refusals included.
+        """The caller, if a known key verifies the token without waiting; otherwise None, also for refused tokens.
 
-        For threads without an event loop: what is None goes through ``authenticate``, which counts and tells it.
+        For threads without an event loop. After None, ``authenticate`` counts and reports the refusal.
         """
         now = self._clock.wall()
         presented = None
@@ -247,22 +243,22 @@ class Authenticator:
         return {}
 
     def forget(self) -> None:
-        """Drop what was verified, for a forked child; keys stay."""
+        """Clear the cache in a forked child. Keys stay."""
         self._cache.clear()
         if self.dpop is not None:
             self.dpop.forked()
 
     def trust(self, jws: Jws) -> tuple[KeySource, TokenVerifier]:
-        """The keys and the checks for the issuer that this token names; a stranger's token fails those of the first."""
+        """Key source and verifier of the issuer that the token names; for an unknown one the first, which refuses."""
         if len(self.sources) == 1:
             return self.default
         issuer = jws.claims.get("iss")
         return self._issuers.get(issuer, self.default) if isinstance(issuer, str) else self.default
 
     def _may_be_signed(self, jws: Jws, source: KeySource) -> bool:
-        """Whether a key that is at hand signed this: an expired token of a real session is no attack.
+        """Whether a known key signed this token: an expired token of a real session is no attack.
 
-        Before the first key set nothing can be said, and what nothing can be said about is not held against anybody.
+        True before the first key set is fetched.
         """
         key = source.known(jws.kid or "")
         if not source.has_keys:

@@ -1,7 +1,7 @@
-"""The authenticator for applications that block: one background thread with an event loop for each process.
+"""The authenticator for blocking applications: one background thread with an event loop for each process.
 
-A token whose key is known is verified in the calling thread. Only what has to wait (an unknown key, the count of a
-refusal) goes through the background loop.
+A token with a known key is verified in the calling thread. Only what may wait (an unknown key, counting a refusal) runs
+in the background loop.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class Blocking:
-    """``authenticator`` for threads without an event loop, and for event loops that come and go.
+    """``authenticator`` for threads without an event loop, and for short-lived event loops.
 
-    The thread starts with the first request of a process, never at import. It is not inherited: a child of ``fork``
-    (gunicorn's workers with ``preload_app``, Celery's pool) starts its own.
+    The thread starts at the first request of a process, not at import. A child of ``fork`` (gunicorn's workers with
+    ``preload_app``, Celery's pool) starts its own.
     """
 
     def __init__(self, authenticator: Authenticator) -> None:
@@ -44,7 +44,7 @@ class Blocking:
         address: str | None,
         request: Mapping[str, Any] | None = None,
     ) -> Identity:
-        """The caller; blocks while a key is fetched. Raises one of the AuthError tree."""
+        """The caller. Blocks while a key is fetched. Raises AuthError."""
         headers = list(headers)
         identity = self.authenticator.at_once(headers, request)
         return identity or self._wait_for(self.authenticator.authenticate(headers, address, request))
@@ -55,7 +55,7 @@ class Blocking:
         address: str | None,
         request: Mapping[str, Any] | None = None,
     ) -> Identity:
-        """The same for a coroutine of any event loop, which is not blocked."""
+        """The caller, for a coroutine of any event loop, which is not blocked. Raises AuthError."""
         headers = list(headers)
         identity = self.authenticator.at_once(headers, request)
         if identity is not None:
@@ -64,7 +64,7 @@ class Blocking:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._running_loop()))
 
     def start(self) -> None:
-        """Start the thread and the background refresh now rather than with the first request that has to wait."""
+        """Start the thread and the background refresh now instead of at the first request that has to wait."""
         self._running_loop()
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class Blocking:
             return self._loop
 
     def _after_fork(self) -> None:
-        # The thread stayed in the parent, and so did whoever holds these locks.
+        # A forked child: the thread, and every holder of these locks, exist only in the parent.
         self._lock = threading.Lock()
         self._loop = self._thread = None
         self.authenticator.forget()
@@ -106,7 +106,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def blocking(authenticator: Authenticator) -> Blocking:
-    """The one facade of this authenticator, made when it is first asked for."""
+    """The blocking facade of this authenticator, made on first use."""
     if authenticator.facade is None:
         authenticator.facade = Blocking(authenticator)
     facade: Blocking = authenticator.facade
@@ -114,10 +114,10 @@ def blocking(authenticator: Authenticator) -> Blocking:
 
 
 def wsgi_headers(environ: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
-    """Authorization and DPoP as raw bytes. WSGI decodes header bytes as latin-1 (PEP 3333).
+    """Authorization and DPoP as raw header fields. WSGI decodes header bytes as latin-1 (PEP 3333).
 
-    Servers join two fields of one name with a comma, which no token, no scheme and no proof holds, so two are refused
-    as two.
+    Servers join fields of one name with a comma. No scheme, token or proof contains a comma, so the parts are returned
+    as separate fields, and two are refused.
     """
     authorization, proof = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_DPOP")
     found = [] if authorization is None else [(b"authorization", one) for one in authorization.split(",")]

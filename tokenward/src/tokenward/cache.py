@@ -1,8 +1,8 @@
-"""Tokens that were verified a moment ago, so that they need not be again.
+"""A cache of verified tokens.
 
-The rules that keep it sound: the key is a digest of the whole token (tokens are not kept), only successes are stored,
-the number is bounded, time is checked on every hit, and an entry holds only while the key source still yields the very
-key object that verified it. A hit therefore answers what a full verification would.
+A hit answers what a full verification would, by these rules: the key is a digest of the whole token (no token is kept);
+only successes are stored; the number is bounded; time is checked on every hit; and an entry holds only while the key
+source returns the same key object that verified it.
 """
 
 import threading
@@ -14,7 +14,7 @@ from tokenward.source import KeySource, VerifyingKey
 
 
 class TokenCache:
-    """At most ``size`` identities, the least recently used thrown out first.
+    """At most ``size`` identities; the least recently used is removed first.
 
     An OrderedDict rather than cachetools' LRUCache, whose look-up runs Python code: 4 µs of a request's 20 were that.
     """
@@ -22,10 +22,10 @@ class TokenCache:
     def __init__(self, size: int = 4096) -> None:
         self.size = size
         self._entries: OrderedDict[bytes, tuple[Identity, VerifyingKey, KeySource]] = OrderedDict()
-        self._lock = threading.Lock()  # threads of a blocking application share it; 0.05 µs where nobody waits
+        self._lock = threading.Lock()  # for the threads of a blocking application; 0.05 µs if uncontended
 
     def get(self, token: str, now: float) -> Identity | None:
-        """Whom this very token was verified for, if it would be again ``now`` (seconds since the epoch)."""
+        """The identity of this token, if it would still be accepted at ``now`` (seconds since the epoch), or None."""
         digest = _digest(token)
         with self._lock:
             entry = self._entries.get(digest)
@@ -33,7 +33,7 @@ class TokenCache:
                 return None
             identity, key, source = entry
             if source.known(key.kid) is not key:
-                # Its key was removed or replaced, or no key is usable any more: so is every other entry of that key.
+                # The key was removed or replaced, or is unusable.
                 self._entries.clear()
                 return None
             if not identity.valid_from <= now < identity.valid_until:
@@ -43,7 +43,7 @@ class TokenCache:
             return identity
 
     def put(self, token: str, identity: Identity, key: VerifyingKey, source: KeySource) -> None:
-        """Keep ``identity`` for this token for as long as ``source`` yields ``key``."""
+        """Store ``identity`` for this token. It holds while ``source`` returns ``key``."""
         digest = _digest(token)
         with self._lock:
             self._entries[digest] = (identity, key, source)
@@ -52,7 +52,7 @@ class TokenCache:
                 self._entries.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget everything, with a new lock: in a forked child the old one may be held by a thread that is gone."""
+        """Remove all entries and make a new lock: in a forked child, a thread of the parent may hold the old one."""
         self._lock = threading.Lock()
         self._entries.clear()
 

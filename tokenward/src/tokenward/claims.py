@@ -1,4 +1,4 @@
-"""Claims read into a model of the application's own."""
+"""Reading of claims into a model of the application."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def with_claims(identity: Identity[Any], model: type[M]) -> Identity[M]:
     """
     try:
         claims = _read(identity.payload, model)
-    except Exception as error:  # each kind of model raises errors of its own
+    except Exception as error:  # every model has its own errors
         detail = f"its claims do not fit {model.__name__}: {_fields(error) or type(error).__name__}"
         raise InvalidToken(Reason.CLAIMS, detail) from None
     return Identity(

@@ -1,4 +1,4 @@
-"""The command: tokenward explain · check."""
+"""The command ``tokenward``: explain and check."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ BAD_USAGE = 2
 
 
 class _Quiet(AuthEvents):
-    """What the command has to say it prints itself."""
+    """No log lines: the command prints its findings itself."""
 
     def fetched(self, *, outcome: str, detail: str, seconds: float, keys: int) -> None: ...
     def key_refused(self, kid: str, reason: str) -> None: ...
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _explain(auth: Tokenward, token: str) -> bool:
     source, verifier = auth.default
-    with contextlib.suppress(InvalidToken):  # explain says so
+    with contextlib.suppress(InvalidToken):  # explain reports it
         source, verifier = auth.trust(parse(bare_token(token)))
     findings = await explain(token, verifier, source, time.time())
     return report(findings)

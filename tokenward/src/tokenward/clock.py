@@ -1,4 +1,4 @@
-"""Time as the rest of this package sees it, so that a test can pass another."""
+"""The clock of this package, which tests replace."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ class Clock:
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Seconds since an arbitrary moment; never decreases."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The credentials of a request, out of its raw header fields (RFC 6750 §2.1, RFC 9449 §7.1, RFC 9110 §11.6.2)."""
+"""The credentials in raw header fields (RFC 6750 §2.1, RFC 9449 §7.1, RFC 9110 §11.6.2)."""
 
 from collections.abc import Collection, Iterable
 

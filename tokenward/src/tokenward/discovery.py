@@ -1,4 +1,4 @@
-"""Key sets found through an issuer's metadata (RFC 8414 §3, OpenID Connect Discovery 1.0 §4)."""
+"""Discovery of key sets through an issuer's metadata (RFC 8414 §3, OpenID Connect Discovery 1.0 §4)."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class DiscoveredSource(JwksSource):
     """Keys of an issuer whose metadata names its key set.
 
-    The metadata is read before the first fetch of keys, and again after each fetch of keys that failed. Its
-    ``issuer`` must be the one that was asked for (RFC 8414 §3.3), and its ``jwks_uri`` a URL that keys may come from.
+    The metadata is read before the first fetch of keys, and again after each failed fetch. Its ``issuer`` must be the
+    requested one (RFC 8414 §3.3), and its ``jwks_uri`` a URL that ``check_key_set_url`` accepts.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class DiscoveredSource(JwksSource):
         try:
             return await self.fetcher.fetch(self._jwks_uri, etag, no_cache=no_cache)
         except FetchFailed:
-            self._jwks_uri = None  # it may have moved
+            self._jwks_uri = None  # the URL may have changed
             raise
 
     async def _discover(self) -> str:
@@ -66,7 +66,7 @@ class DiscoveredSource(JwksSource):
 
 
 def metadata_urls(issuer: str) -> tuple[str, str]:
-    """OpenID appends the well-known path to the issuer, RFC 8414 §3.1 inserts it between host and path."""
+    """The URLs to try. OpenID appends the well-known path to the issuer; RFC 8414 §3.1 inserts it after the host."""
     parts = urlsplit(issuer)
     path = parts.path.rstrip("/")
     return (

@@ -6,8 +6,8 @@ settings.py::
     MIDDLEWARE = [..., "tokenward.django.BearerMiddleware"]
     TOKENWARD = Tokenward.better_auth("https://app.example")
 
-``request.identity`` is the caller, or None without a token; a token that is refused is answered by the middleware.
-``request.user`` becomes what ``TOKENWARD_USER`` makes of the identity, by default a Principal without a row.
+``request.identity`` is the caller, or None without a token. The middleware answers refused tokens. ``request.user`` is
+the return value of ``TOKENWARD_USER`` for the identity, by default a Principal, which has no row in the database.
 """
 
 import functools
@@ -34,7 +34,7 @@ MIDDLEWARE = "tokenward.django.BearerMiddleware"
 
 
 class Principal:
-    """A caller without a row in the database; what ``request.user`` is unless ``TOKENWARD_USER`` says otherwise."""
+    """A caller without a row in the database: the default value of ``request.user``."""
 
     is_authenticated = True
     is_anonymous = False
@@ -62,7 +62,7 @@ class Principal:
 
 
 def get_or_create_user(identity: Identity) -> Any:
-    """For ``TOKENWARD_USER``: the user whose username is the token's subject, made with the first request."""
+    """For ``TOKENWARD_USER``: the user whose username is the token's subject, created at the first request."""
     from django.contrib.auth import get_user_model
 
     model: Any = get_user_model()
@@ -74,7 +74,7 @@ def get_or_create_user(identity: Identity) -> Any:
 
 
 def authenticator() -> Authenticator:
-    """The one of ``settings.TOKENWARD``: a Tokenward, or a mapping of its parameters. Without it, the environment's."""
+    """The Tokenward in ``settings.TOKENWARD``, or one made from that mapping, or else from the environment."""
     value = getattr(settings, "TOKENWARD", None)
     if isinstance(value, Authenticator):
         return value
@@ -91,12 +91,12 @@ def _built(parameters: tuple[tuple[str, Any], ...]) -> Authenticator:
 
 
 def identify(request: HttpRequest) -> Identity:
-    """The caller of this request; blocks while a key is fetched. Raises one of the AuthError tree."""
+    """The caller of this request. Blocks while a key is fetched. Raises AuthError."""
     return blocking(authenticator()).authenticate(*_credentials(request))
 
 
 async def aidentify(request: HttpRequest) -> Identity:
-    """The caller of this request, for asynchronous code."""
+    """The caller of this request, for asynchronous code. Raises AuthError."""
     return await blocking(authenticator()).authenticate_async(*_credentials(request))
 
 
@@ -106,16 +106,16 @@ def _credentials(request: HttpRequest) -> tuple[list[tuple[bytes, bytes]], str |
 
 
 def user_of(identity: Identity) -> Any:
-    """What ``settings.TOKENWARD_USER`` (a function or its dotted name) makes of this caller."""
+    """The user of this caller, by ``settings.TOKENWARD_USER`` (a function or its dotted name)."""
     hook = getattr(settings, "TOKENWARD_USER", None) or Principal
     return (import_string(hook) if isinstance(hook, str) else hook)(identity)
 
 
 class BearerMiddleware:
-    """Sets ``request.identity`` and ``request.user``; stands after Django's AuthenticationMiddleware, if that is there.
+    """Sets ``request.identity`` and ``request.user``. Put it after Django's AuthenticationMiddleware.
 
-    Requests of the paths below ``settings.TOKENWARD_PRIVATE`` (a list of prefixes) need a token. Elsewhere the
-    ``private`` decorator says so, and a request without a token keeps the user that it had.
+    Paths below ``settings.TOKENWARD_PRIVATE`` (a list of prefixes) and views with the ``private`` decorator need a
+    token. Other requests without a token keep their user.
     """
 
     sync_capable = True
@@ -152,7 +152,7 @@ class BearerMiddleware:
         return await self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A refusal raised by a view, a gate for example."""
+        """The answer to an AuthError that a view raises, for example in a gate."""
         return answer(exception) if isinstance(exception, AuthError) else None
 
     def _is_private(self, request: HttpRequest) -> bool:
@@ -178,7 +178,7 @@ def private(
 ) -> Any:
     """A view for verified callers only, with all of ``scopes``, one of ``roles`` and all of ``permissions``.
 
-    It takes no cookie for a credential, so a CSRF token is not asked for.
+    Cookies are not credentials here, so no CSRF token is needed.
     """
     if view is None:
         return functools.partial(private, scopes=scopes, roles=roles, permissions=permissions)

@@ -8,7 +8,7 @@ settings.py::
         "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     }
 
-``request.user`` is what ``TOKENWARD_USER`` makes of the identity, ``request.auth`` is the Identity.
+``request.user`` is the return value of ``TOKENWARD_USER`` for the identity; ``request.auth`` is the Identity.
 """
 
 from collections.abc import Collection
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Refused(APIException):
-    """A refusal as REST framework's exception handler answers it."""
+    """An AuthError as an exception that REST framework's handler answers."""
 
     def __init__(self, refusal: AuthError) -> None:
         super().__init__(refusal.phrase, refusal.code)
@@ -40,7 +40,7 @@ class Refused(APIException):
 
 
 class BearerAuthentication(BaseAuthentication):
-    """The caller out of a bearer token; None without one, so that permissions decide."""
+    """The caller by bearer token, or None without a token: then permissions decide."""
 
     def authenticate(self, request: Request) -> tuple[Any, Identity] | None:
         try:
@@ -52,7 +52,7 @@ class BearerAuthentication(BaseAuthentication):
         return user_of(identity), identity
 
     def authenticate_header(self, request: Request) -> str:
-        """The challenge of a 401; without one REST framework would answer 403."""
+        """The challenge of a 401. Without a challenge REST framework answers 403."""
         refusal = MissingToken()
         authenticator().challenge(refusal)
         return refusal.headers["WWW-Authenticate"]

@@ -1,9 +1,9 @@
-"""Which 32 bytes are an Ed25519 public key worth trusting (RFC 8032 §5.1.3)."""
+"""The check of Ed25519 public keys (RFC 8032 §5.1.3)."""
 
 _P = 2**255 - 19
 _D = -121665 * pow(121666, _P - 2, _P) % _P
 
-#: y of the points of order 1, 2, 4 and 8: under such a "key" a signature can be made up without any secret.
+#: y of the points of order 1, 2, 4 and 8. With such a key, anybody can make signatures that verify.
 _SMALL_ORDER_Y = frozenset(
     {
         0,
@@ -18,7 +18,7 @@ _SMALL_ORDER_Y = frozenset(
 def check_public_key(encoded: bytes) -> None:
     """Raises ValueError unless these bytes are the canonical encoding of a curve point that is not of small order.
 
-    The library underneath takes any 32 bytes and only finds out when it verifies.
+    cryptography accepts any 32 bytes and fails only when it verifies.
     """
     y = int.from_bytes(encoded, "little") & (2**255 - 1)
     if y >= _P:

@@ -53,7 +53,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 def parameters(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What the environment says, by the names of Tokenward's parameters. Raises Misconfigured."""
+    """Tokenward's parameters from the environment, by name. Raises Misconfigured."""
     from tokenward.trusted import Misconfigured
 
     environ = os.environ if environ is None else environ
