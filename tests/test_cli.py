@@ -192,7 +192,7 @@ async def test_explain_refuses_with_the_check_the_two_values_and_what_to_change(
 async def test_explain_lists_the_kids_on_offer_for_an_unknown_one(shell: Shell) -> None:
     done = await shell.run("explain", shell.issuer.token(key=SigningKey.new(kid="elsewhere")))
     assert done.code == 1
-    assert "✗ key: kid 'elsewhere' is not on offer; the key set has " in done.out
+    assert "✗ key: kid 'elsewhere' is unknown; the key set has " in done.out
     assert shell.issuer.signer.kid in done.out
 
 

@@ -131,7 +131,7 @@ async def test_a_signature_of_another_servers_key_under_the_same_kid_says_so(des
     failed = await desk.refused(desk.issuer.token(key=stranger))
     assert failed.check == "signature"
     assert "its signature is wrong" in failed.seen
-    assert "another server under the same kid" in failed.advice
+    assert "another server signed it under the same kid" in failed.advice
 
 
 async def test_an_unknown_kid_is_told_with_every_kid_on_offer_and_those_left_out(desk: Desk) -> None:
@@ -142,7 +142,7 @@ async def test_an_unknown_kid_is_told_with_every_kid_on_offer_and_those_left_out
     desk.issuer.always = Answer(body={"keys": [offered.jwk(), private, nameless, hostile]})
     failed = await desk.refused(desk.issuer.token(key=gone))
     assert failed.check == "key"
-    assert f"kid '{gone.kid}' is not on offer" in failed.seen
+    assert f"kid '{gone.kid}' is unknown" in failed.seen
     assert f"'{offered.kid}' (Ed25519/EdDSA)" in failed.seen
     assert f"left out '{private['kid']}': a private key in a public document" in failed.seen
     assert "left out '?[2J': no usable kid" in failed.seen
@@ -218,7 +218,7 @@ async def test_nothing_at_all_is_told_how_to_give_one(desk: Desk, nothing: str) 
 async def test_a_token_with_a_line_end_or_quotes_in_it_is_told_to_be_copied_whole(desk: Desk) -> None:
     token = desk.issuer.token()
     for pasted in (f'"{token}"', token[:50] + "\n" + token[50:]):
-        assert "copy it whole" in (await desk.refused(pasted)).advice
+        assert "copy the whole token" in (await desk.refused(pasted)).advice
 
 
 async def test_a_key_server_that_is_down_is_not_the_tokens_fault(desk: Desk) -> None:

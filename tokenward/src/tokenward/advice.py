@@ -1,4 +1,4 @@
-"""What to change when a check of a token fails, in the words of whoever runs the issuer or the service."""
+"""Advice for each failed check of a token: what to change at the issuer or in the service."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 from tokenward.jws import MAX_TOKEN_BYTES
 from tokenward.verifier import TokenVerifier
 
-_NUMERIC_DATES = 1e15  # seconds; a larger number is no date, and none to calculate with
+_NUMERIC_DATES = 1e15  # seconds; a larger number is no date
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the person who reads the advice calls each parameter; a service names its own variables."""
+    """The names of the parameters in the advice. A service gives the names of its variables."""
 
     issuer: str = "issuer"
     audience: str = "audience"
@@ -27,7 +27,7 @@ PARAMETERS = Names()
 
 
 def show(value: object) -> str:
-    """A value of the token, short and harmless on a terminal."""
+    """A value of the token in at most 200 printable ASCII characters."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     text = ascii(value)
@@ -36,18 +36,18 @@ def show(value: object) -> str:
 
 def on_shape(token: str) -> str:
     if not token:
-        return "nothing was given: give the token, or - to read it from standard input"
+        return "there is no token: give it as argument, or - to read it from standard input"
     if token.count(".") == 4:
         return "this is an encrypted token (JWE); Better Auth's jwt plugin issues signed ones: use authClient.token()"
     if len(token) > MAX_TOKEN_BYTES:
         return (
-            f"the issuer put too much into it ({len(token)} bytes, {MAX_TOKEN_BYTES} are accepted; servers and proxies "
-            "cut headers at the same size). Better Auth signs the whole user by default, a picture as data URL "
-            "included: set jwt.definePayload to return the few claims that are needed"
+            f"the token has {len(token)} bytes, and {MAX_TOKEN_BYTES} are accepted (servers and proxies often have the same "
+            "limit). By default Better Auth signs the whole user, including a picture as data URL: set "
+            "jwt.definePayload to return the few claims that are needed"
         )
     if "." not in token or token.count(".") == 1:
         return "this looks like a session token; exchange it for a JWT at /api/auth/token, or use authClient.token()"
-    return "copy it whole, without spaces, quotes or line ends"
+    return "copy the whole token, without spaces, quotes or line ends"
 
 
 def on_header(header: Mapping[str, Any], verifier: TokenVerifier, names: Names) -> str:

@@ -1,22 +1,21 @@
-"""The tree of refusals an authentication can end in.
+"""The exceptions of authentication, one for each kind of refusal.
 
 ::
 
     AuthError
-    ├── MissingToken        no credentials at all                       401, no error code (RFC 6750 §3.1)
-    ├── MalformedRequest    credentials that cannot be read as one      400 invalid_request
+    ├── MissingToken        no bearer credentials                       401, no error code (RFC 6750 §3.1)
+    ├── MalformedRequest    two Authorization headers, or unreadable    400 invalid_request
     ├── InvalidToken        one token, refused; ``reason`` says why     401 invalid_token
     │   └── InvalidProof    its DPoP proof is missing or does not hold  401 invalid_token
     ├── InsufficientScope   the token lacks a scope                     403 insufficient_scope
     ├── NotPermitted        the caller lacks a role or a permission     403 insufficient_scope
-    ├── TooManyFailures     a refused token from a throttled address    429 with Retry-After
-    └── Unavailable         nothing can be said about the token now     503 with Retry-After
-        ├── KeysUnavailable         its key cannot be had
-        ├── RevocationsUnavailable  it may have been revoked meanwhile
-        └── ProofsUnavailable       its proof may have been used already
+    ├── TooManyFailures     a refused token from a throttled client IP  429 with Retry-After
+    └── Unavailable         the token cannot be judged now              503 with Retry-After
+        ├── KeysUnavailable         the keys cannot be fetched
+        ├── RevocationsUnavailable  the revocations are not up to date
+        └── ProofsUnavailable       the store of used proofs fails
 
-What a client is told is one of the fixed phrases here and in ``reasons``. ``detail`` is for the log, and never leaves
-the service.
+A client gets one of the fixed phrases here and in ``reasons``. ``detail`` is for the log only.
 """
 
 from collections.abc import Iterable
@@ -27,16 +26,16 @@ from tokenward.reasons import Reason as Reason
 
 
 class AuthError(Exception):
-    """Base of every refusal. ``status`` is the HTTP status, ``headers`` go with the answer."""
+    """The base class. ``status`` is the HTTP status of the answer, ``headers`` are its header fields."""
 
     status = 401
     code = "invalid_token"
     phrase = INVALID
-    #: The URL of the protected resource metadata that a challenge names (RFC 9728 §5.1), or None.
+    #: The URL of the protected resource metadata, for the challenge (RFC 9728 §5.1), or None.
     resource_metadata: str | None = None
-    #: The scheme that was used; its challenge carries the error.
+    #: The scheme of the request. Its challenge carries the error.
     scheme = "Bearer"
-    #: Whether bearer tokens are accepted, and the algorithms of proofs where those are (RFC 9449 §7.1).
+    #: Whether bearer tokens are accepted, and the algorithms of proofs if DPoP is (RFC 9449 §7.1).
     bearer: bool = True
     algs: str = ""
 
@@ -45,7 +44,7 @@ class AuthError(Exception):
         return {}
 
     def _challenge(self, error: str | None = None, **parameters: str) -> dict[str, str]:
-        """A challenge for each scheme that is accepted (RFC 6750 §3, RFC 9449 §7.1)."""
+        """One challenge for each accepted scheme (RFC 6750 §3, RFC 9449 §7.1)."""
         if error is not None:
             parameters = {"error": error, "error_description": self.phrase, **parameters}
         schemes = ["Bearer"] * self.bearer + ["DPoP"] * bool(self.algs or not self.bearer)
@@ -62,7 +61,7 @@ class AuthError(Exception):
 
 
 class MissingToken(AuthError):
-    """No bearer credentials: the challenge carries no error code (RFC 6750 §3.1)."""
+    """No bearer credentials. The challenge has no error code (RFC 6750 §3.1)."""
 
     code = "missing_token"
     phrase = "This needs an access token: send Authorization: Bearer <token>"
@@ -87,8 +86,8 @@ class MalformedRequest(AuthError):
 class InvalidToken(AuthError):
     """A token that was refused.
 
-    ``reason`` is the check that failed, ``detail`` a sentence for the log, ``kid`` the key id it named (unverified).
-    ``genuine`` is true when only time speaks against it: its signature is right and it has merely expired.
+    ``reason`` is the check that failed, ``detail`` a sentence for the log, ``kid`` the unverified key ID of the token.
+    ``genuine`` is true if the token has expired but is otherwise valid, with a right signature.
     """
 
     def __init__(self, reason: Reason, detail: str, *, kid: str | None = None) -> None:
@@ -107,7 +106,7 @@ class InvalidToken(AuthError):
 class InvalidProof(InvalidToken):
     """A token's DPoP proof is missing or does not hold (RFC 9449 §7.1).
 
-    With ``nonce`` a proof that holds it is asked for (§9).
+    ``nonce`` is the nonce that the next proof must hold (§9), or None.
     """
 
     scheme = "DPoP"
@@ -124,7 +123,7 @@ class InvalidProof(InvalidToken):
 
 
 class InsufficientScope(AuthError):
-    """The token is good, but not for this: ``scopes`` are all that are needed (RFC 6750 §3.1)."""
+    """The token is valid but lacks a scope. ``scopes`` are all that are needed (RFC 6750 §3.1)."""
 
     status = 403
     code = "insufficient_scope"
@@ -140,7 +139,7 @@ class InsufficientScope(AuthError):
 
 
 class NotPermitted(AuthError):
-    """The caller lacks a role or a permission; which one is not told."""
+    """The caller lacks a role or a permission. The answer does not name it."""
 
     status = 403
     code = "not_permitted"
@@ -152,11 +151,11 @@ class NotPermitted(AuthError):
 
 
 class TooManyFailures(AuthError):
-    """A refused token from an address that has had too many refused; ``retry_after`` in whole seconds."""
+    """A refused token from a client IP with too many refused tokens. ``retry_after`` is in whole seconds."""
 
     status = 429
     code = "too_many_failures"
-    phrase = "Too many refused tokens from this address; wait before trying again"
+    phrase = "Too many refused tokens from this client IP; wait before trying again"
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(self.phrase)
@@ -168,7 +167,7 @@ class TooManyFailures(AuthError):
 
 
 class Unavailable(AuthError):
-    """Nothing can be said about the token now; ``retry_after`` in whole seconds."""
+    """The token cannot be judged now. ``retry_after`` is in whole seconds."""
 
     status = 503
 
@@ -182,7 +181,7 @@ class Unavailable(AuthError):
 
 
 class KeysUnavailable(Unavailable):
-    """The issuer's keys cannot be had, so the token is neither good nor bad."""
+    """The issuer's keys cannot be fetched."""
 
     code = "keys_unavailable"
     phrase = "The keys that verify access tokens cannot be reached right now; try again shortly"
@@ -192,18 +191,18 @@ class KeysUnavailable(Unavailable):
 
 
 class RevocationsUnavailable(Unavailable):
-    """Too long without news of revocations, so the token is neither good nor bad; ``lag`` in seconds, for the log."""
+    """The revocations are not up to date. ``lag`` is the seconds since they last were, for the log."""
 
     code = "revocations_unavailable"
     phrase = "It cannot be told right now whether this access token was revoked; try again shortly"
 
     def __init__(self, lag: float, retry_after: int = 1) -> None:
-        super().__init__(f"{lag:.1f} seconds without news of revocations", retry_after)
+        super().__init__(f"revocations were last up to date {lag:.1f} seconds ago", retry_after)
         self.lag = lag
 
 
 class ProofsUnavailable(Unavailable):
-    """The store of used proofs cannot be asked, so the proof is neither good nor bad."""
+    """The store of used proofs cannot be reached."""
 
     code = "proofs_unavailable"
     phrase = "It cannot be told right now whether this DPoP proof was used before; try again shortly"

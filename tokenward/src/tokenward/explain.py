@@ -1,4 +1,4 @@
-"""Why a token is accepted or refused, told to a person: the verifier's own checks, each with what to change."""
+"""Explains why a token is accepted or refused: the verifier's own checks, each with advice."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from tokenward.verifier import TokenVerifier
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: its name, whether it passed (None: could not be judged), what was seen, and what to change."""
+    """One check: name, whether it passed (None: cannot be judged), the values, and what to change."""
 
     check: str
     passed: bool | None
@@ -35,9 +35,9 @@ _BEFORE_THE_TOKEN = re.compile(r"\A(authorization:\s*)?bearer\s+", re.IGNORECASE
 async def explain(
     token: str, verifier: TokenVerifier, source: KeySource, now: float, names: Names = PARAMETERS
 ) -> list[Finding]:
-    """Every check on this token, in order. The token itself is not among what is told.
+    """Every check of this token, in order. No finding holds the token.
 
-    ``now`` is seconds since the epoch. Asks the key source for keys, so it may wait a few seconds.
+    ``now`` is seconds since the epoch. It may wait a few seconds for the keys.
     """
     pasted = token.strip()
     token = bare_token(token)
@@ -45,7 +45,7 @@ async def explain(
         jws = parse(token)
     except InvalidToken as refusal:
         return [Finding("shape", False, refusal.detail, change.on_shape(token))]
-    without = "" if token == pasted else "; the word Bearer before it is the header's, and was left out"
+    without = "" if token == pasted else "; the word Bearer before it belongs to the header and was removed"
     findings = [Finding("shape", True, f"a compact JWS{without}")]
     findings.extend(_offline(jws, verifier, now, names))
     findings.append(await _signature(jws, verifier, source, names))
@@ -53,14 +53,14 @@ async def explain(
 
 
 def explain_revocation(token: str, revocations: MemoryRevocations) -> Finding:
-    """Whether this token is among ``revocations``, which were read, and by which rule."""
+    """Whether this token is revoked, and by which rule."""
     try:
         claims = parse(bare_token(token)).claims
     except InvalidToken:
-        return Finding("revocation", None, "not looked at, because this is no token")
+        return Finding("revocation", None, "not checked, because this is no token")
     subject, issuer, issued = claims.get("sub"), claims.get("iss"), claims.get("iat")
     if not isinstance(subject, str) or not isinstance(issuer, str) or not is_date(issued):
-        return Finding("revocation", None, "not looked at, because the token lacks sub, iss or iat")
+        return Finding("revocation", None, "not checked, because the token lacks sub, iss or iat")
     found = revocations.revoked_by(Identity(subject, issuer, 0, 0, claims, claims))
     if found is None:
         only = "" if isinstance(claims.get("sid"), str) else "; it has no sid, so no sign-out can end it"
@@ -71,11 +71,11 @@ def explain_revocation(token: str, revocations: MemoryRevocations) -> Finding:
         "sub": f"revoked: its person (sub {show(found.value)}) was ended: {until}",
         "grant": f"revoked: its client's access to the person ({show(found.value)}) was withdrawn: {until}",
     }[found.kind]
-    return Finding("revocation", False, seen, "sign in again; a banned or deleted person cannot")
+    return Finding("revocation", False, seen, "sign in again, which a banned or deleted person cannot do")
 
 
 def bare_token(pasted: str) -> str:
-    """The token without the header's words that people copy with it."""
+    """The token without ``Authorization:`` and ``Bearer``, which people copy with it."""
     return _BEFORE_THE_TOKEN.sub("", pasted.strip())
 
 
@@ -101,7 +101,7 @@ def _offline(jws: Jws, verifier: TokenVerifier, now: float, names: Names) -> Ite
         "subject",
         lambda: verifier.check_subject(claims),
         f"sub is {show(claims.get('sub'))}",
-        "Better Auth puts the user's id there; a definePayload or getSubject of yours may have changed it",
+        "Better Auth puts the user's id there; check definePayload and getSubject in its jwt plugin",
     )
     if "cnf" in claims:
         yield _judged(
@@ -129,7 +129,7 @@ def _offline(jws: Jws, verifier: TokenVerifier, now: float, names: Names) -> Ite
 async def _signature(jws: Jws, verifier: TokenVerifier, source: KeySource, names: Names) -> Finding:
     kid = f"kid {show(safe_kid(jws.kid))}"
     if isinstance(jws.header.get("alg"), str) is False:
-        return Finding("signature", None, "not looked at, because the token names no algorithm")
+        return Finding("signature", None, "not checked, because the token names no algorithm")
     try:
         key = await source.find(jws)
     except KeysUnavailable as error:
@@ -137,12 +137,12 @@ async def _signature(jws: Jws, verifier: TokenVerifier, source: KeySource, names
         advice = f"check that Better Auth runs and that {names.jwks_url} is right"
         return Finding("key", None, f"{where}: {error}", advice)
     except InvalidToken:
-        return Finding("key", False, f"{kid} is not on offer; {_on_offer(source)}", change.on_unknown_key(names))
+        return Finding("key", False, f"{kid} is unknown; {_on_offer(source)}", change.on_unknown_key(names))
     try:
         verifier.check_signature(jws, key)
     except InvalidToken as refusal:
         expected = " or ".join(sorted(key.algorithms))
-        advice = "it was changed on its way, or it was signed by another server under the same kid"
+        advice = "the token was changed on its way, or another server signed it under the same kid"
         return Finding("signature", False, f"{refusal.detail}; {kid} is a key for {expected}", advice)
     return Finding("signature", True, f"{kid}, {jws.header['alg']}")
 

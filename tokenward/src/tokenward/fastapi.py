@@ -33,7 +33,7 @@ from tokenward.starlette import on_auth_error
 SCHEME = "Bearer"
 _ATTRIBUTE = "_tokenward"  # of the application: an attribute is read in a tenth of the time of ``app.state``
 _M = TypeVar("_M", default=Mapping[str, Any])
-_PARAMETER: Any = _M  # the object itself, for the machinery of typing
+_PARAMETER: Any = _M  # a type variable as a value
 
 _ANSWERS = {
     "401": "No access token, or one that was refused",
@@ -57,7 +57,7 @@ _PROBLEM = {
 
 
 class _Dependency(SecurityBase, Generic[_M]):
-    """What FastAPI calls for a caller. ``Caller[Member]`` makes one that reads the claims into ``Member``."""
+    """The dependency that FastAPI calls. ``Caller[Member]`` makes one that reads the claims into ``Member``."""
 
     __parameters__: tuple[Any, ...] = (
         _PARAMETER,
@@ -77,7 +77,7 @@ class _Dependency(SecurityBase, Generic[_M]):
         return _Dependency(optional=self._optional, model=None if model is _PARAMETER else model, gate=self._gate)
 
     async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Identity[Any] | None:
-        """Raises one of the AuthError tree."""
+        """The caller of the request. Raises AuthError."""
         scope = connection.scope
         auth: Authenticator | None = getattr(scope["app"], _ATTRIBUTE, None)
         if auth is None:
@@ -123,7 +123,7 @@ else:
 
 
 def requires(*, scopes: Collection[str] = (), roles: Collection[str] = (), permissions: Collection[str] = ()) -> Any:
-    """A dependency that lets nobody else through: all of ``scopes``, one of ``roles``, all of ``permissions``.
+    """A dependency that requires all of ``scopes``, one of ``roles`` and all of ``permissions``.
 
     For ``dependencies=[requires(roles=["admin"])]`` of a route or router, or ``Annotated[Identity, requires(…)]``.
     """
@@ -132,11 +132,11 @@ def requires(*, scopes: Collection[str] = (), roles: Collection[str] = (), permi
 
 
 def protect(app: FastAPI, auth: Authenticator) -> None:
-    """Make ``auth`` the one that this application's ``Caller`` asks.
+    """Make ``auth`` authenticate the callers of this application.
 
-    Its keys are refreshed during the application's lifespan, its refusals are answered as problems (RFC 9457), the
-    security scheme and its answers are in OpenAPI, and protected resource metadata is served where ``auth`` has a
-    ``resource``. Routes are public unless they ask for a caller. An application mounted below needs its own call.
+    Keys are refreshed during the application's lifespan. Refusals are answered as problems (RFC 9457). OpenAPI gets the
+    security scheme and its error answers. Protected resource metadata is served if ``auth`` has a ``resource``. A route
+    is public unless it has a ``Caller``. A mounted application needs a call of its own.
     """
     app.state.tokenward = auth
     setattr(app, _ATTRIBUTE, auth)
@@ -159,7 +159,7 @@ def protect(app: FastAPI, auth: Authenticator) -> None:
 
 
 def _documented(generate: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """OpenAPI with the refusals of each operation that needs a caller."""
+    """OpenAPI with the error answers of each operation that needs a caller."""
 
     def openapi() -> dict[str, Any]:
         document = generate()

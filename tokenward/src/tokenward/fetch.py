@@ -1,4 +1,4 @@
-"""One bounded, suspicious HTTP GET of a document that an issuer publishes."""
+"""One HTTP GET of a document of an issuer, bounded in time and size."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 
 
 class FetchFailed(Exception):
-    """The document could not be had; the text says why, for the log. ``retry_after`` is what the issuer asks for."""
+    """The document could not be fetched. The text is for the log. ``retry_after`` is the issuer's, in seconds."""
 
     def __init__(self, why: str, retry_after: float = 0) -> None:
         super().__init__(why)
@@ -32,7 +32,7 @@ class FetchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer worth reading: ``body`` is None for 304, ``max_age`` in seconds or None."""
+    """A good response. ``body`` is None for 304; ``max_age`` is in seconds or None."""
 
     body: bytes | None
     etag: str | None
@@ -40,11 +40,10 @@ class Fetched:
 
 
 class Fetcher:
-    """How documents are fetched: by ``http``, which stays the caller's, or by a client opened for each fetch.
+    """Fetches documents with ``http``, which the caller closes, or with a new client for each fetch.
 
-    Fetches are minutes apart, so a connection is not kept for them, and nothing is bound to one event loop. The
-    environment's proxies and ``SSL_CERT_FILE`` are followed; a proxy is for the way out of a network, so a server on
-    this machine is asked directly. ``user_agent`` names the application to the issuer's firewall.
+    A new client needs no event loop of its own, and fetches are minutes apart. It follows the environment's proxies and
+    ``SSL_CERT_FILE``, but uses no proxy for a server on this machine. ``user_agent`` is the header field.
     """
 
     def __init__(self, http: "httpx.AsyncClient | None" = None, *, user_agent: str | None = None) -> None:
@@ -65,7 +64,7 @@ class Fetcher:
             except (OSError, ssl.SSLError) as error:
                 raise FetchFailed(f"the certificates of SSL_CERT_FILE cannot be read: {type(error).__name__}") from None
         try:
-            # Plain http has no certificate to verify, and reading a CA file takes a while.
+            # Plain http needs no certificates, and reading a CA file is slow.
             opened = httpx.AsyncClient(verify=self._trust or False, trust_env=not is_loopback(httpx.URL(url).host))
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             # No text of the error: a proxy's URL may hold a password.
@@ -100,7 +99,7 @@ async def fetch(
     headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "gzip", **(headers or {})}
     if etag:
         headers["If-None-Match"] = etag
-    http.cookies.clear()  # what an issuer sets is not for us, and would pile up until no request fits any more
+    http.cookies.clear()  # cookies of the issuer are not sent back, and would grow the request
     try:
         async with asyncio.timeout(seconds):
             async with http.stream("GET", url, headers=headers, follow_redirects=False, timeout=seconds) as response:
@@ -119,7 +118,7 @@ async def fetch(
 
 
 def _certificate(error: BaseException | None) -> str | None:
-    """What is wrong with the server's certificate, if that is what this failure came from."""
+    """The certificate error behind this failure, or an empty string."""
     for _ in range(10):
         if error is None:
             return None
@@ -133,17 +132,17 @@ def _certificate(error: BaseException | None) -> str | None:
 
 
 async def _read(response: "httpx.Response", max_bytes: int) -> bytes:
-    """The body, never holding more than ``max_bytes`` of it.
+    """The decoded body, of which at most ``max_bytes`` are held in memory.
 
-    The raw bytes are counted as well: a stream that inflates to nothing, or goes on behind the end of its gzip data,
-    would otherwise never be too long.
+    The raw bytes are counted too: otherwise a gzip stream that inflates to nothing, or has data after its end, could
+    be endless.
     """
 
     def check(size: int) -> None:
         if size > max_bytes:
             raise FetchFailed(f"more than {max_bytes} bytes")
 
-    if response.is_stream_consumed:  # a transport that hands over a finished, decoded body, as mocks do
+    if response.is_stream_consumed:  # a mock transport: the body is already decoded
         check(len(response.content))
         return response.content
     encoding = response.headers.get("content-encoding", "identity").strip().lower()

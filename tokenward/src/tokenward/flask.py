@@ -26,7 +26,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Bearer:
-    """The extension. One for each Tokenward; ``init_app`` may be called for several applications."""
+    """The extension, one for each Tokenward. ``init_app`` may be called for several applications."""
 
     def __init__(self, auth: Authenticator, app: Flask | None = None) -> None:
         self._auth = auth
@@ -42,7 +42,7 @@ class Bearer:
             app.add_url_rule(self._auth.metadata_path, "tokenward_metadata", lambda: jsonify(document))
 
     def authenticate(self) -> Identity:
-        """The caller of the current request. Raises one of the AuthError tree."""
+        """The caller of the current request. Raises AuthError."""
         environ = request.environ
         return blocking(self._auth).authenticate(wsgi_headers(environ), request.remote_addr, environ)
 
@@ -64,7 +64,7 @@ class Bearer:
     ) -> Any:
         """Only for verified callers with all of ``scopes``, one of ``roles`` and all of ``permissions``.
 
-        Stands below ``@app.route``; ``g.identity`` is the caller.
+        Put it below ``@app.route``. ``g.identity`` is the caller.
         """
         gate = needs(scopes=scopes, roles=roles, permissions=permissions)
         if view is None:
@@ -72,7 +72,7 @@ class Bearer:
         return self._wrapped(view, gate, optional=False)
 
     def optional(self, view: View) -> View:
-        """For everybody: ``g.identity`` is None without a token. A token that is refused is still refused."""
+        """``g.identity`` is None without a token. A refused token is still answered 401."""
         return self._wrapped(view, Needs(), optional=True)
 
     def _wrapped(self, view: View, gate: Needs, *, optional: bool) -> View:

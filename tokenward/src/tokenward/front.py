@@ -1,4 +1,4 @@
-"""The front door: Tokenward, an authenticator made from a few parameters."""
+"""Tokenward: an authenticator made from a few parameters."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
 class Tokenward(Authenticator):
-    """Who is calling, for every integration of this package.
+    """The authenticator that every integration of this package takes.
 
     ``issuer`` and ``audience`` are the exact values accepted, one or several. Keys come from ``jwks_url``, from the
     issuer's metadata (``discover=True``, RFC 8414 and OpenID), or are one ``secret`` (HS256). ``trusted`` are further
     issuers, each with keys and audience of its own.
 
     ``algorithms`` is what a token's ``alg`` may be; ``leeway`` (30), ``max_lifetime`` (604 800), ``ttl`` (300) and
-    ``max_stale`` (3600) are seconds: clock skew tolerated, longest ``exp - iat`` accepted, how long a key set is
-    fresh, and how long known keys serve after that while the issuer cannot be reached. ``auth_failures`` is how many
+    ``max_stale`` (3600) are seconds: tolerated clock skew, longest accepted ``exp - iat``, how long a key set is
+    fresh, and how long known keys are used after that while the issuer cannot be reached. ``auth_failures`` is how many
     refused tokens a client IP has before further refused ones are answered 429 (``0``: never); ``storage_url`` names
     a Redis where replicas count together. ``resource`` is the URL of this API: it turns on protected resource
-    metadata (RFC 9728), with ``scopes_supported`` in it. ``http`` fetches the keys and stays the caller's.
+    metadata (RFC 9728), with ``scopes_supported`` in it. ``http`` fetches the keys; the caller closes it.
     ``revocations`` ends tokens before they expire: a set of them, or the URL of the issuer's feed.
-    ``dpop`` says what becomes of tokens that are bound to a key (RFC 9449): ``off`` refuses them, ``accept`` takes them
-    with a proof, ``require`` takes no others; or it is a Dpop of your own. ``public_url`` is where clients reach the
+    ``dpop`` is for tokens that are bound to a key (RFC 9449): ``off`` refuses them, ``accept`` takes them with a proof,
+    ``require`` takes no other tokens; or it is a Dpop. ``public_url`` is where clients reach the
     root of this server, for the URL in proofs; without it the origin of ``resource``, or of the request. Further
     ``parts`` are those of Authenticator.
 
@@ -193,7 +193,7 @@ class Tokenward(Authenticator):
 
 
 def _guard(dpop: Mode | Dpop, public_url: str | None, resource: str | None, clock: Clock) -> Dpop | None:
-    """Raises ValueError, whose text names the parameter."""
+    """The Dpop of ``dpop``, or None. Raises ValueError, whose text names the parameter."""
     if not isinstance(dpop, str):
         return dpop
     if dpop not in ("off", "accept", "require"):

@@ -1,4 +1,4 @@
-"""Gates: what a verified caller must be allowed to do, and the refusal when they are not (RFC 6750 §3.1)."""
+"""Gates: the scopes, roles and permissions that a verified caller needs (RFC 6750 §3.1)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Needs:
     permissions: tuple[str, ...] = ()
 
     def check(self, identity: Identity[Any], metadata_url: str | None = None) -> None:
-        """Raises InsufficientScope, which names every scope that is needed, or NotPermitted: both are 403."""
+        """Raises InsufficientScope, which names every needed scope, or NotPermitted. Both are 403."""
         refusal: InsufficientScope | NotPermitted
         if self.scopes and not identity.scopes.issuperset(self.scopes):
             refusal = InsufficientScope(self.scopes)
@@ -37,7 +37,7 @@ class Needs:
 
 
 def needs(*, scopes: Collection[str] = (), roles: Collection[str] = (), permissions: Collection[str] = ()) -> Needs:
-    """A gate: all of ``scopes``, one of ``roles``, all of ``permissions``. A single string is one of them."""
+    """A gate: all of ``scopes``, one of ``roles``, all of ``permissions``. A string is a list of one."""
     return Needs(_several(scopes), _several(roles), _several(permissions))
 
 

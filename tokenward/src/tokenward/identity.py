@@ -1,4 +1,4 @@
-"""Whom a verified token speaks for."""
+"""The identity of a caller whose token was verified."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ Claims = TypeVar("Claims", default=Mapping[str, Any])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identity(Generic[Claims]):
-    """A caller whose token was verified; what ``request.user`` is behind this package.
+    """A caller whose token was verified. It is the ``request.user`` of an application behind this package.
 
-    It has the attributes of Starlette's ``BaseUser``, so Starlette takes it as one.
+    It has the attributes of Starlette's ``BaseUser``.
 
     ``subject`` is the ``sub`` claim, ``valid_from`` and ``valid_until`` are seconds since the epoch with the leeway
     already counted in, ``claims`` is the verified payload as sent, or a model of your own read from it.
@@ -41,7 +41,7 @@ class Identity(Generic[Claims]):
 
     @property
     def scopes(self) -> frozenset[str]:
-        """What the token may be used for: ``scope`` (RFC 8693 §4.2, RFC 9068 §2.2.3) or ``scp`` (Okta, Entra)."""
+        """The scopes of the token: ``scope`` (RFC 8693 §4.2, RFC 9068 §2.2.3) or ``scp`` (Okta, Entra)."""
         value = self.payload.get("scope")
         return _words(self.payload.get("scp") if value is None else value)
 
@@ -59,7 +59,7 @@ class Identity(Generic[Claims]):
 
 
 def _words(value: object, separator: str | None = None) -> frozenset[str]:
-    """The strings of a claim: an array of them, or one string taken apart. Anything else grants nothing."""
+    """The strings of a claim: an array of strings, or the words of a string. Other types give none."""
     if isinstance(value, str):
         return frozenset(word.strip() for word in value.split(separator) if word.strip())
     if isinstance(value, Iterable) and not isinstance(value, Mapping):

@@ -1,6 +1,6 @@
-"""The issuer's keys, cached: known keys are never waited for, and the issuer is never hammered.
+"""The issuer's key set, cached: a token with a known key never waits, and fetches are limited to one a second.
 
-How it stands in time, with the defaults::
+The life of a key set, with the defaults::
 
     fetched ── 240 s, refreshed ahead ── 300 s stale ─────────── 3900 s unusable
     │ known keys at once                │ known keys at once    │ 503 until a fetch succeeds
@@ -28,23 +28,23 @@ from tokenward.tracing import span
 if TYPE_CHECKING:
     import httpx
 
-MIN_INTERVAL = 1.0  # seconds between the starts of two fetches, whatever arrives
+MIN_INTERVAL = 1.0  # seconds between the starts of two fetches
 BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first, second … failure in a row
 REFRESH_AT = 0.8  # of the time to live
-MAX_WAITING = 5000  # requests; one more is answered 503
-MAX_AGE_BOUNDS = (60, 86_400)  # seconds; a Cache-Control outside is brought inside
+MAX_WAITING = 5000  # requests that may wait for a fetch; further ones are answered 503
+MAX_AGE_BOUNDS = (60, 86_400)  # seconds; other values of Cache-Control are clamped
 
-_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"')  # RFC 9110 §8.8.3, as far as it can be sent back
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,256}"')  # RFC 9110 §8.8.3, of a length that can be sent back
 _log = logging.getLogger("tokenward")
 
 
 class JwksSource:
-    """Keys of one JWKS URL.
+    """The keys of one JWKS URL.
 
-    ``ttl`` and ``max_stale`` are seconds: how long a set is fresh when the issuer does not say, and how long known
-    keys may still serve after that while it cannot be reached. Only ``start`` schedules anything; a source that was
-    not started still works, on demand. ``http`` fetches the keys and stays the caller's; without one, a client is
-    opened for each fetch, and the source may then be used from several event loops, one after another or at once.
+    ``ttl`` and ``max_stale`` are seconds: how long a set is fresh without a Cache-Control of the issuer, and how long
+    known keys are used after that while the issuer cannot be reached. ``start`` starts the background refresh; without
+    it, keys are fetched on demand. ``http`` fetches the keys, and the caller closes it. Without ``http`` a client is
+    opened for each fetch, and several event loops may use the source, also at the same time.
     """
 
     def __init__(
@@ -67,22 +67,22 @@ class JwksSource:
         self._keys: KeySet | None = None
         self._etag: str | None = None
         self._fetched_at = self._fresh_until = self._usable_until = -math.inf
-        self._due = -math.inf  # when the background refresh wants to run
-        self._permitted = -math.inf  # when the next fetch may start
+        self._due = -math.inf  # time of the next background refresh
+        self._permitted = -math.inf  # earliest time of the next fetch
         self._failures = 0
         self._waiting = 0
-        self._begun = self._answered = 0  # fetches so far, and which of them was the last to succeed
-        # A task belongs to one event loop; a test client or a server that starts again brings another.
+        self._begun = self._answered = 0  # number of fetches, and of the last that succeeded
+        # Tasks by event loop: a test client or a restarted server brings another loop.
         self._flights: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[KeysUnavailable | None]] = (
             weakref.WeakKeyDictionary()
         )
         self._keeper: asyncio.Task[None] | None = None
 
-    # What can be seen from outside
+    # State
 
     @property
     def keys(self) -> KeySet | None:
-        """The set in use, or None before the first one and after it became unusable."""
+        """The key set in use, or None before the first one and after it became unusable."""
         return self._keys if self._clock.monotonic() < self._usable_until else None
 
     @property
@@ -99,7 +99,7 @@ class JwksSource:
         return None if self._keys is None else self._clock.monotonic() - self._fetched_at
 
     def reset(self, fetcher: Fetcher) -> None:
-        """Forget every key, and fetch by ``fetcher`` from now on: for tests that bring an issuer of their own."""
+        """Remove every key and use ``fetcher`` from now on: for tests with an issuer of their own."""
         self.fetcher = fetcher
         self._keys = self._etag = None
         self._fetched_at = self._fresh_until = self._usable_until = self._due = self._permitted = -math.inf
@@ -125,10 +125,10 @@ class JwksSource:
             self._launch()
 
     async def find(self, token: Jws) -> Key:
-        """The token's key; waits only for a ``kid`` that is not known.
+        """The token's key. Waits for a fetch only if the ``kid`` is unknown.
 
-        Raises KeysUnavailable when the issuer cannot be asked, InvalidToken (``unknown_key``) when it was asked after
-        this request arrived and does not have the key.
+        Raises KeysUnavailable if the issuer cannot be reached, and InvalidToken (``unknown_key``) if a key set that was
+        fetched after this request arrived does not have the key.
         """
         kid = token.kid or ""
         key = self.known(kid)
@@ -149,14 +149,14 @@ class JwksSource:
             key = self.known(kid)
             if key is not None:
                 return key
-            # A fetch that began before the request came may have missed a key that is newer than it.
+            # A fetch that began before this request may not have the newest key.
             if self._answered > begun:
                 raise InvalidToken(Reason.UNKNOWN_KEY, "its kid is not in the key set", kid=kid)
 
     async def _fetched(self, begun: int, *, no_cache: bool = False) -> None:
-        """Wait for the shared fetch, or for the next one permitted. Raises KeysUnavailable when it fails.
+        """Wait for the current fetch, or for the next permitted one. Raises KeysUnavailable if it fails.
 
-        ``no_cache``: an HTTP cache on the way may not answer, because what is looked for is newer than its copy.
+        ``no_cache`` bypasses HTTP caches, whose copy may be older than the wanted key.
         """
         while (flight := self._under_way()) is None:
             wait = self._permitted - self._clock.monotonic()
@@ -166,9 +166,9 @@ class JwksSource:
                 raise KeysUnavailable(math.ceil(wait), "the last fetch failed")
             else:
                 await self._clock.sleep(wait)
-                if self._answered > begun:  # somebody else woke first, and the answer is in already
+                if self._answered > begun:  # another waiter has fetched meanwhile
                     return
-        await asyncio.wait({flight})  # whoever waits may go away, the fetch is everybody's and goes on
+        await asyncio.wait({flight})  # not awaited directly: a cancelled waiter must not cancel the shared fetch
         failure = KeysUnavailable(1, "the key source is closed") if flight.cancelled() else flight.result()
         if failure is not None:
             raise KeysUnavailable(failure.retry_after, str(failure))
@@ -183,19 +183,19 @@ class JwksSource:
     # Fetching
 
     async def _refresh(self, no_cache: bool) -> KeysUnavailable | None:
-        """One fetch; returns why it failed, having kept the old set.
+        """Fetch once. Returns None, or why it failed: then the old set is kept.
 
-        An event loop has never a second one under way; of two loops, the answer to the older fetch is dropped.
+        One event loop runs one fetch at a time. Of fetches in two loops, the older answer is dropped.
         """
         started = self._clock.monotonic()
-        self._permitted = started + MIN_INTERVAL  # stamped before the fetch, so that failures count too
+        self._permitted = started + MIN_INTERVAL  # set before the fetch, so that failures count too
         self._begun += 1
         number = self._begun
         try:
             with span("tokenward.fetch_keys", url=self.url):
                 answer = await self._ask(self._etag if self._keys else None, no_cache)
             keys = self._keys if answer.body is None else KeySet.parse(answer.body, self._keys)
-        except Exception as error:  # FetchFailed, UnusableKeySet, or what a library makes of hostile bytes
+        except Exception as error:  # FetchFailed, UnusableKeySet, or any error of a library on hostile bytes
             return self._failed(started, error)
         if number > self._answered:
             self._answered = number
@@ -209,7 +209,7 @@ class JwksSource:
         now = self._clock.monotonic()
         pause = max(BACKOFF[min(self._failures, len(BACKOFF) - 1)], getattr(error, "retry_after", 0))
         self._failures += 1
-        self._etag = None  # should that have been what the issuer stumbled over, the next question is a plain one
+        self._etag = None  # in case the conditional request caused the failure
         self._permitted = self._due = now + min(pause, BACKOFF[-1])
         detail = str(error) if isinstance(error, FetchFailed | UnusableKeySet) else type(error).__name__
         tell(self._events.fetched, outcome="failed", detail=detail, seconds=now - started, keys=0)
@@ -227,7 +227,7 @@ class JwksSource:
         self._fetched_at = now
         self._fresh_until = now + ttl
         self._usable_until = self._fresh_until + self._max_stale
-        # Jitter, so that replicas that started together do not ask together.
+        # Jitter, so that replicas that started together do not fetch together.
         ahead = ttl * (REFRESH_AT - random.uniform(0, 0.1))  # noqa: S311 - spreads load, keeps no secret
         self._due = max(now + ahead, self._permitted)
         outcome = "replaced" if replaced else "unchanged"
@@ -239,11 +239,11 @@ class JwksSource:
     # Refreshing ahead
 
     async def refresh(self) -> None:
-        """Ask the issuer now, or as soon as it may be asked. Raises KeysUnavailable."""
+        """Fetch the key set now, or at the next permitted time. Raises KeysUnavailable."""
         await self._fetched(self._begun)
 
     async def start(self) -> None:
-        """Begin to refresh in the background; returns at once, whether or not the issuer can be reached."""
+        """Start the background refresh. Returns at once, also if the issuer cannot be reached."""
         if self._keeper is not None and self._keeper.get_loop() is asyncio.get_running_loop():
             self._keeper.cancel()
         self._keeper = asyncio.create_task(self._keep_fresh())
@@ -252,13 +252,13 @@ class JwksSource:
         while True:
             wait = self._due - self._clock.monotonic()
             if wait <= 0:
-                with contextlib.suppress(KeysUnavailable):  # told to the events already; tried again when due
+                with contextlib.suppress(KeysUnavailable):  # reported to the events; tried again when due
                     await self.refresh()
             else:
                 await self._clock.sleep(min(wait, BACKOFF[-1]))
 
     async def close(self) -> None:
-        """Stop the background refresh and any fetch under way."""
+        """Stop the background refresh and the current fetch."""
         loop = asyncio.get_running_loop()
         for task in (self._keeper, self._flights.pop(loop, None)):
             if task is not None and task.get_loop() is loop:

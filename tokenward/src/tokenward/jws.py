@@ -1,4 +1,4 @@
-"""A compact JWS taken apart (RFC 7515 §7.1), before anything it says is believed."""
+"""Parsing of a compact JWS (RFC 7515 §7.1), without verifying it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MAX_TOKEN_BYTES = 8192
 
 @dataclass(frozen=True, slots=True)
 class Jws:
-    """The parts of a token nobody has verified yet."""
+    """The parts of an unverified token."""
 
     header: Mapping[str, Any]
     claims: dict[str, Any]
@@ -33,9 +33,9 @@ def parse(
     *,
     max_bytes: int = MAX_TOKEN_BYTES,
 ) -> Jws:
-    """Take a compact JWS of at most ``max_bytes`` apart.
+    """Parse a compact JWS of at most ``max_bytes``.
 
-    ``read_header`` reads the first segment; by default headers of late are remembered.
+    ``read_header`` reads the first segment. The default caches recent headers.
 
     Raises InvalidToken (``shape``, ``header`` or ``claims``) for anything but three canonical base64url segments of
     which the first two are JSON objects: JWE's five segments and JSON serialisations are refused on sight.
@@ -62,9 +62,9 @@ def parse(
 
 
 def header_of(segment: str) -> Mapping[str, Any]:
-    """A header read from its segment. Raises ValueError."""
+    """The header in a segment. Raises ValueError."""
     return MappingProxyType(json_object(b64url(segment)))
 
 
-#: Tokens signed by one key begin alike, letter for letter: their header is read once, and cannot be changed.
+#: Tokens of one key have the same header segment: it is parsed once. The result is read-only.
 _header = lru_cache(maxsize=64)(header_of)

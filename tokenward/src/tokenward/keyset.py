@@ -1,4 +1,4 @@
-"""A JWKS document read into keys that may verify tokens (RFC 7517)."""
+"""Parsing of a JWKS document into keys that may verify tokens (RFC 7517)."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,8 @@ from tokenward import ed25519
 
 MAX_KEYS = 100
 
-#: The algorithms a service may allow (RFC 7518 §3.1, RFC 8037, RFC 9864). HS256 is not among them on purpose: an HMAC
-#: key never comes out of a public document.
+#: The algorithms that a service may allow (RFC 7518 §3.1, RFC 8037, RFC 9864). HS256 is excluded: an HMAC key must
+#: never come from a public document.
 ALGORITHMS = frozenset(
     {"EdDSA", "Ed25519", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
 )
@@ -27,7 +27,7 @@ PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
 
 class UnusableKey(ValueError):
-    """One key of a set is not fit to verify with; the others are not spoiled by it (RFC 7517 §5)."""
+    """One key of a set cannot be used. The other keys can (RFC 7517 §5)."""
 
 
 class UnusableKeySet(ValueError):
@@ -45,21 +45,21 @@ class Key:
     _algorithm: Any  # one of joserfc's JWS algorithms, whose type it does not export
 
     def same_as(self, other: "Key") -> bool:
-        """Whether the other one is the same public key for the same algorithm, whatever else its entry says."""
+        """Whether the other key has the same public key and algorithm. Other members do not matter."""
         return self.algorithms == other.algorithms and all(
             self.jwk.get(member) == other.jwk.get(member) for member in _MATERIAL
         )
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
-        """Whether the signature over these bytes is this key's. Never raises."""
+        """Whether this key made the signature over these bytes. Never raises."""
         try:
             return bool(self._algorithm.verify(signing_input, signature, self._native))
-        except Exception:  # whatever a library raises on hostile bytes, the signature is not right
+        except Exception:  # any error of a library on hostile bytes: the signature is wrong
             return False
 
 
 class _Fit:
-    """A key as joserfc's algorithms ask for it, found fit to verify once and not again for each signature."""
+    """A key for joserfc's algorithms. It is checked once, not again for each signature."""
 
     __slots__ = ("_public", "curve_key_size")
 
@@ -91,8 +91,8 @@ class KeySet:
     def parse(cls, document: bytes, previous: "KeySet | None" = None) -> "KeySet":
         """Read a JWKS document.
 
-        A key that ``previous`` holds unchanged stays the same object, so that whoever compares keys by identity sees
-        a replaced key as another key. Raises UnusableKeySet.
+        An unchanged key of ``previous`` stays the same object, so that caches can compare keys by identity. Raises
+        UnusableKeySet.
         """
         try:
             body = json.loads(document, parse_int=_integer)
@@ -108,18 +108,18 @@ class KeySet:
         ambiguous: set[str] = set()
         for number, entry in enumerate(entries):
             kid = entry.get("kid") if isinstance(entry, dict) else None
-            name = kid if isinstance(kid, str) else f"\0{number}"  # no kid that may be used is spelt like this
+            name = kid if isinstance(kid, str) else f"\0{number}"  # no usable kid begins with NUL
             try:
                 key = read_key(entry)
             except UnusableKey as error:
-                # It could never verify, so it does not make a usable key of the same kid ambiguous.
+                # An unusable key does not make a usable key of the same kid ambiguous.
                 refused.setdefault(name, str(error))
                 continue
             if name in ambiguous:
                 continue
             if name in keys:
                 if not keys[name].same_as(key):
-                    del keys[name]  # two different keys that could both verify: which one is meant is open
+                    del keys[name]  # two different usable keys of one kid: ambiguous
                     ambiguous.add(name)
                 continue
             known = previous.get(name) if previous else None
@@ -132,7 +132,7 @@ class KeySet:
 
 
 def is_kid(value: object) -> bool:
-    """A key id this package deals in: a string of 1-256 printable characters."""
+    """Whether a value is an accepted key ID: a string of 1 to 256 printable characters."""
     return isinstance(value, str) and 1 <= len(value) <= 256 and value.isprintable()
 
 
@@ -156,9 +156,9 @@ def read_key(jwk: object) -> Key:
         native = _Fit(_import(jwk))
     except UnusableKey:
         raise
-    except Exception as error:  # whatever a library raises on hostile members, this one key is not fit
+    except Exception as error:  # any error of a library on hostile members: this key is unusable
         raise UnusableKey("its key material cannot be read") from error
-    # Of two names for one algorithm the newer: joserfc warns on "EdDSA" (RFC 9864) and only means its name.
+    # joserfc warns about the name "EdDSA"; Ed25519 is the newer name of the same algorithm (RFC 9864).
     algorithm = JWSRegistry.algorithms[min(algorithms)]
     return Key(jwk["kid"], algorithms, jwk, native, algorithm)
 
@@ -182,7 +182,7 @@ def _bound_algorithms(jwk: dict[str, Any]) -> frozenset[str]:
 
 
 def _import(jwk: dict[str, Any]) -> OKPKey | RSAKey | ECKey:
-    # Only the members that make the key reach the library: what else a document says has been judged above.
+    # joserfc gets only the members that make the key. The others were checked above.
     if jwk["kty"] == "OKP":
         native = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": jwk["x"]})
         ed25519.check_public_key(native.public_key.public_bytes_raw())
@@ -198,5 +198,5 @@ def _import(jwk: dict[str, Any]) -> OKPKey | RSAKey | ECKey:
 
 
 def _integer(digits: str) -> int:
-    """No member that is used here is a number, so one that is too long to be read is no reason to refuse the set."""
+    """A number in the document. No number is used, so one that is too long to parse does not spoil the set."""
     return int(digits) if len(digits) < 32 else 0

@@ -81,7 +81,7 @@ class _Middleware(ASGIMiddleware):
 
 
 def requires(*, scopes: Collection[str] = (), roles: Collection[str] = (), permissions: Collection[str] = ()) -> Guard:
-    """A guard that lets nobody else through: all of ``scopes``, one of ``roles``, all of ``permissions``."""
+    """A guard that requires all of ``scopes``, one of ``roles`` and all of ``permissions``."""
     gate = needs(scopes=scopes, roles=roles, permissions=permissions)
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -96,7 +96,7 @@ def requires(*, scopes: Collection[str] = (), roles: Collection[str] = (), permi
 
 
 def on_auth_error(_: Request[Any, Any, Any], refusal: AuthError) -> Response[bytes]:
-    """A refusal as a problem (RFC 9457)."""
+    """An exception handler: the refusal as a problem (RFC 9457)."""
     headers = {"Cache-Control": "no-store", **refusal.headers}
     return Response(
         problem(refusal), status_code=refusal.status, headers=headers, media_type="application/problem+json"

@@ -1,10 +1,10 @@
-"""Why a token was refused: the word for logs and metrics, and the phrase that a client is told."""
+"""The reasons for refusals: a word for logs and metrics, and a phrase for the client."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a token was refused: the word in logs and metrics."""
+    """The reason for a refusal, as in logs and metrics."""
 
     SHAPE = "shape"
     HEADER = "header"
@@ -36,7 +36,7 @@ INVALID = "The access token is invalid"
 _PROOF = "The DPoP proof is invalid"
 _ELSEWHERE = "The access token was not issued for this service"
 
-#: The ``error_description`` of RFC 6750 §3: fixed phrases, so that nothing of a token is ever echoed.
+#: The ``error_description`` of RFC 6750 §3: fixed phrases, which echo nothing of the token.
 PHRASES: dict[Reason, str] = {
     Reason.SHAPE: _MALFORMED,
     Reason.HEADER: _MALFORMED,

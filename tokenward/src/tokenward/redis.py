@@ -1,4 +1,4 @@
-"""Refused tokens counted in a Redis or Valkey that several replicas share, with the ``limits`` library."""
+"""Counts of refused tokens in a Redis or Valkey that replicas share, with the ``limits`` library."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from tokenward.throttle import Limit
 
 
 class SharedWindow:
-    """The store at ``url``. Raises ValueError, without the URL's password, for one that cannot be read."""
+    """The store at ``url``. Raises ValueError for an unreadable URL, without its password."""
 
     def __init__(self, url: str) -> None:
         self.storage = storage_of(url)
@@ -30,13 +30,13 @@ class SharedWindow:
 
 
 def storage_of(url: str) -> Storage:
-    """Valkey is spoken to as the Redis it is."""
+    """The ``limits`` storage. Valkey is addressed as Redis."""
     if url.startswith("valkey"):
         url = "redis" + url.removeprefix("valkey")
     options = {"implementation": "redispy"} if url.startswith("redis") else {}  # the client this package depends on
     try:
         storage = storage_from_string(f"async+{url}", **options)
-    except Exception as error:  # what a store's client makes of a URL differs from client to client
+    except Exception as error:  # each client has its own errors
         raise ValueError(f"the rate limit storage cannot be used: {type(error).__name__}") from None
     if not isinstance(storage, Storage):
         raise ValueError("the rate limit storage is not an asynchronous one")

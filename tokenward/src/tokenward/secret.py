@@ -22,10 +22,10 @@ class _SecretKey:
 
 
 class SecretSource:
-    """One key for every token, whatever its ``kid`` says.
+    """One key for every token; ``kid`` is ignored.
 
-    It never reads a key from anywhere, and a JwksSource never yields an HMAC key: a public key can therefore not be
-    taken for a secret (RFC 8725 §2.1). Raises ValueError for a secret that ``check_secret`` refuses.
+    It fetches no keys, and a JwksSource has no HMAC keys. Therefore a public key can never be used as a secret
+    (RFC 8725 §2.1). Raises ValueError for a secret that ``check_secret`` refuses.
     """
 
     def __init__(self, secret: str) -> None:
@@ -50,10 +50,10 @@ class SecretSource:
 
 
 def check_secret(secret: str) -> None:
-    """Raises ValueError, whose text never repeats the secret, for one that is too short or no secret at all.
+    """Raises ValueError for a secret that is too short or a key file. The text does not repeat the secret.
 
-    A key file pasted here by mistake would be the classic confusion made by hand: everybody has the public key of a
-    pair, and could then sign (RFC 7518 §3.2, RFC 8725 §2.1).
+    With a public key file as the secret, everybody who has that public key could sign tokens (RFC 7518 §3.2, RFC 8725
+    §2.1).
     """
     if len(secret.encode("utf-8", "surrogateescape")) < MIN_SECRET_BYTES:
         raise ValueError(

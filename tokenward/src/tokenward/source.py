@@ -1,4 +1,4 @@
-"""What the authenticator asks of a place where keys come from."""
+"""The interface of key sources."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from tokenward.jws import Jws
 
 
 class VerifyingKey(Protocol):
-    """A key bound to the algorithms it answers to."""
+    """A key and the algorithms that it verifies."""
 
     @property
     def kid(self) -> str: ...
@@ -18,17 +18,17 @@ class VerifyingKey(Protocol):
 
 
 class KeySource(Protocol):
-    """Two of them exist: JwksSource and SecretSource."""
+    """Implemented by JwksSource and SecretSource."""
 
     @property
     def has_keys(self) -> bool:
-        """Whether there is a key set to look a key up in."""
+        """Whether there is a usable key set."""
 
     def known(self, kid: str) -> VerifyingKey | None:
-        """The key, if it can be used right now without waiting. An unchanged key is always the same object."""
+        """The key, if it is usable now without waiting, or None. An unchanged key is the same object."""
 
     async def find(self, token: Jws) -> VerifyingKey:
-        """The key of this token, asking the issuer if need be. Raises InvalidToken or KeysUnavailable."""
+        """The key of this token, fetched from the issuer if needed. Raises InvalidToken or KeysUnavailable."""
 
     async def start(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The authenticator in Starlette: an authentication backend, a dependency, and an exception handler."""
+"""Starlette: an authentication backend, a dependency and an exception handler."""
 
 import contextlib
 import functools
@@ -19,10 +19,10 @@ _CREDENTIALS = AuthCredentials(["authenticated"])
 
 
 class BearerBackend(AuthenticationBackend):
-    """Every request is somebody's, or it is refused.
+    """An authentication backend that refuses every request without a valid token.
 
-    Mount it with AuthenticationMiddleware on the routes it guards rather than on the whole application: an AuthError
-    raised there reaches the application's exception handlers (``on_auth_error`` is one).
+    Use it with AuthenticationMiddleware around the private routes, not around the whole application: then an AuthError
+    reaches the application's exception handlers, such as ``on_auth_error``.
     """
 
     def __init__(self, authenticator: Authenticator) -> None:
@@ -33,22 +33,22 @@ class BearerBackend(AuthenticationBackend):
 
 
 class Bearer:
-    """The caller of a request or a WebSocket as a dependency, for applications where only some routes are private.
+    """A dependency for applications in which only some routes are private: the caller of a request or a WebSocket.
 
-    ``lifespan`` and ``exception_handlers`` are what Starlette and FastAPI take by those names; an application with a
-    lifespan of its own enters ``lifespan`` in it.
+    Pass ``lifespan`` and ``exception_handlers`` to Starlette or FastAPI under these names. An application with its own
+    lifespan enters ``lifespan`` there.
     """
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
     async def __call__(self, connection: HTTPConnection) -> Identity:
-        """Raises one of the AuthError tree."""
+        """The caller of this request or WebSocket. Raises AuthError."""
         return await authenticate(self._authenticator, connection.scope)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: ASGIApp) -> AsyncIterator[None]:
-        """Keys are refreshed in the background for as long as this is entered."""
+        """An async context manager: keys are refreshed in the background while it is entered."""
         async with running(self._authenticator):
             yield
 
@@ -62,7 +62,7 @@ def requires(
 ) -> Callable[[Callable[[Request], Awaitable[Any]]], Callable[[Request], Awaitable[Any]]]:
     """An endpoint for callers with all of ``scopes``, one of ``roles`` and all of ``permissions``.
 
-    For endpoints behind ``BearerMiddleware``; anybody else is answered 403 with what is needed (RFC 6750 §3.1).
+    For endpoints behind ``BearerMiddleware``. Other callers get 403 with what is needed (RFC 6750 §3.1).
     """
     gate = needs(scopes=scopes, roles=roles, permissions=permissions)
 
@@ -87,5 +87,5 @@ def requires(
 
 async def on_auth_error(connection: HTTPConnection, error: Exception) -> ASGIApp:
     """An exception handler for Starlette and FastAPI, of requests and of WebSockets."""
-    assert isinstance(error, AuthError)  # noqa: S101 - the handler table sends nothing else here
+    assert isinstance(error, AuthError)  # noqa: S101 - registered for this class only
     return answer(connection.scope, error)

@@ -1,4 +1,4 @@
-"""Strict readings of base64url and JSON: one text has one meaning, or it is refused."""
+"""Strict parsing of base64url and JSON: a text with more than one reading is refused."""
 
 import binascii
 import json
@@ -6,15 +6,15 @@ from typing import Any, NoReturn
 
 MAX_DEPTH = 16
 
-#: base64's own two characters are foreign to base64url, and so is padding within a segment.
+#: + and / are characters of base64, not of base64url, and segments have no padding.
 _TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/***")
 
 
 def b64url(segment: str) -> bytes:
     """Decode canonical, unpadded base64url (RFC 7515 §2).
 
-    Raises ValueError for padding, for foreign characters, and unless encoding the result again gives the same text:
-    stray bits in the last character are other spellings of the same bytes, and a token has only one.
+    Raises ValueError for padding, for other characters, and if encoding the result gives another text: unused bits in
+    the last character would allow several texts for the same bytes.
     """
     text = segment.encode().translate(_TO_BASE64)
     over = len(text) % 4
@@ -40,7 +40,7 @@ def json_object(data: bytes) -> dict[str, Any]:
         raise ValueError("nested too deeply") from error
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
-    # Counting brackets is cheap and can only overestimate, so the walk is for the rare text that has many.
+    # The number of brackets is cheap and never less than the depth. Only a text with many is walked.
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise ValueError("nested too deeply")
     return value

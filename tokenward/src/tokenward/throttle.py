@@ -1,4 +1,4 @@
-"""Refused tokens, counted per client IP."""
+"""Counting of refused tokens by client IP."""
 
 import asyncio
 import ipaddress
@@ -14,7 +14,7 @@ from tokenward.clock import Clock
 from tokenward.events import tell
 
 MAX_ADDRESSES = 10_000
-STORAGE_TIMEOUT = 0.25  # seconds a request waits for a shared store before it goes on without
+STORAGE_TIMEOUT = 0.25  # seconds that a request waits for a shared store
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 2_592_000, "year": 31_104_000}
 _LIMIT = re.compile(rf"(\d{{1,9}})\s*(?:/|per)\s*(\d{{1,6}})?\s*({'|'.join(_UNITS)})s?", re.IGNORECASE)
@@ -39,17 +39,17 @@ class Limit:
 
 
 class Counts(Protocol):
-    """Where refusals are counted: ``Window`` in this process, or a store that replicas share."""
+    """The interface of counts: ``Window`` in this process, or a store that replicas share."""
 
     async def hit(self, limit: Limit, address: str) -> int | None:
-        """Count one refusal. Returns None, or the seconds until the window ends when the address is past the limit."""
+        """Count one refusal. Returns None, or if the client IP is above the limit the seconds until the window ends."""
 
     async def check(self) -> None:
-        """Raises whatever makes the store unusable."""
+        """Raises the store's error if it cannot be used."""
 
 
 class Window:
-    """Counts of the last 10,000 client IPs in this process: a fixed window that begins with the first refusal."""
+    """Counts of the last 10,000 client IPs in this process, in fixed windows that begin with a first refusal."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
@@ -67,15 +67,15 @@ class Window:
         return None if count < limit.amount else max(1, math.ceil(ends - now))
 
     async def check(self) -> None:
-        """Memory is always usable."""
+        """Never raises."""
 
 
 class FailureThrottle:
-    """``limit`` is a count per time (``5/minute``), or ``0`` for none.
+    """Limits refused tokens by client IP. ``limit`` is a count per time (``5/minute``), or ``0`` for no limit.
 
     ``storage_url`` names a store shared by several replicas (``redis://…``; needs the extra ``redis``). Without one,
-    counts are this process's. A store that is down or slow throttles nobody, and ``failed`` is called with the reason
-    when it begins to fail. Raises ValueError for a limit or a URL that cannot be read, ImportError without the extra.
+    counts are those of this process. While a store is down or slow, no client is throttled; ``failed`` is called with
+    the reason when it begins to fail. Raises ValueError for an unreadable limit or URL, ImportError without the extra.
     """
 
     def __init__(
@@ -92,18 +92,18 @@ class FailureThrottle:
             from tokenward.redis import SharedWindow
 
             counts = SharedWindow(storage_url)
-        self.counts: Counts = Window(clock) if counts is None else counts  # an empty one is false
+        self.counts: Counts = Window(clock) if counts is None else counts  # an empty one is falsy
         self.failed = failed
         self._failing = False
 
     async def count(self, address: str | None) -> int | None:
-        """Count one refused token. Returns None, or when the address is past its limit the seconds to wait (≥ 1)."""
+        """Count one refused token. Returns None, or above the limit the seconds to wait (≥ 1)."""
         if self._limit is None or address is None:
             return None
         try:
             async with asyncio.timeout(STORAGE_TIMEOUT):
                 seconds = await self.counts.hit(self._limit, _network(address))
-        except Exception as error:  # whatever a store's client raises: it is down, and that must not refuse anybody
+        except Exception as error:  # any error of the store: it must refuse no request
             if not self._failing and self.failed is not None:
                 tell(self.failed, _reason(error))
             self._failing = True
@@ -112,7 +112,7 @@ class FailureThrottle:
         return seconds
 
     async def check(self) -> str | None:
-        """Why the store cannot be used, or None."""
+        """None, or why the store cannot be used."""
         try:
             async with asyncio.timeout(4 * STORAGE_TIMEOUT):
                 await self.counts.check()
@@ -122,7 +122,7 @@ class FailureThrottle:
 
 
 def _reason(error: Exception) -> str:
-    """The class and what a Redis server answers (WRONGPASS, NOAUTH …); no text that could hold a URL."""
+    """The class of the error and the code of a Redis server (WRONGPASS, NOAUTH …); no text that could hold a URL."""
     text = str(error)
     return (
         f"{type(error).__name__}: {text[:100]}"
@@ -132,7 +132,7 @@ def _reason(error: Exception) -> str:
 
 
 def _network(address: str) -> str:
-    """IPv6 is counted by its /64: one host has all of it to send from."""
+    """The network of a client IP. IPv6 is counted by /64, because one host can use all of it."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

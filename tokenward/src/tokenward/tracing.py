@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry, where ``opentelemetry-api`` is installed; nothing where it is not."""
+"""Spans for OpenTelemetry, if ``opentelemetry-api`` is installed."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 
 @cache
 def tracer() -> Any:
-    """The tracer of this package, looked up at the first span: an application sets its provider up before that."""
+    """The tracer of this package, looked up at the first span: by then the application has set its provider."""
     if find_spec("opentelemetry") is None:
         return None
     try:
@@ -21,7 +21,7 @@ def tracer() -> Any:
 
 @contextlib.contextmanager
 def span(name: str, **attributes: str) -> Iterator[Any]:
-    """A span around what is done inside; its attributes never hold a token or a claim.
+    """A context manager for one span. Attributes must not hold a token or a claim.
 
     An exception is not recorded: its text is for the log, and a refused token is no error of the service.
     """

@@ -1,4 +1,4 @@
-"""One issuer whose tokens are accepted: its parameters, what is wrong with them, and what is built from them."""
+"""A trusted issuer: its parameters, their checks, and the key source and verifier made from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Misconfigured(ValueError):
-    """Parameters that cannot be used; ``problems`` has one line for each, which names the parameter and no secret."""
+    """The parameters cannot be used. ``problems`` has one line for each fault, which names the parameter."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -28,7 +28,7 @@ class Misconfigured(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trusted:
-    """One issuer whose tokens are accepted; the parameters are those of Tokenward."""
+    """An issuer whose tokens are accepted. The parameters are those of Tokenward."""
 
     issuer: str | Collection[str] = ()
     audience: str | Collection[str] = ()

@@ -1,4 +1,4 @@
-"""Where key sets and revocations may be fetched from: whoever can change a key set on its way can sign anybody in."""
+"""Checks of the URLs of key sets and feeds: an attacker who changes a key set in transit could sign anybody in."""
 
 import ipaddress
 from typing import TYPE_CHECKING
@@ -8,9 +8,9 @@ if TYPE_CHECKING:
 
 
 def check_key_set_url(url: str, *, allow_http: bool = False) -> None:
-    """Raises ValueError, whose text never repeats the URL, for one that keys should not be taken from.
+    """Raises ValueError for a URL that keys must not come from. The text does not repeat the URL.
 
-    Read as the client that will fetch it reads it, so that no two parsers can differ about the host.
+    The URL is parsed by the HTTP client that will fetch it, so that both agree about the host.
     """
     parts = _read(url, "http://localhost:3000/api/auth/jwks")
     if parts.userinfo:
@@ -20,7 +20,7 @@ def check_key_set_url(url: str, *, allow_http: bool = False) -> None:
 
 
 def check_feed_url(url: str, *, allow_http: bool = False) -> None:
-    """The same for a feed of revocations, whose URL may hold a secret as its password."""
+    """The same check for a feed of revocations. Its URL may hold a secret as password."""
     parts = _read(url, "https://app.example/api/auth/revocations")
     if parts.scheme == "http" and not is_loopback(parts.host) and not allow_http:
         raise ValueError("is plain http to another machine, so whoever stands between could hold revocations back")

@@ -1,4 +1,4 @@
-"""Token + key + now → Identity: pure, with no I/O, no waiting and no clock of its own."""
+"""Verification of a token with a key at a given time: pure, without I/O and without a clock."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from tokenward.jws import Jws
 from tokenward.keyset import is_kid
 from tokenward.source import VerifyingKey
 
-# RFC 7515 §4.1.11, RFC 7797, RFC 7516: members that change what the token means. None of them is understood here.
+# RFC 7515 §4.1.11, RFC 7797, RFC 7516: members that change what the token means. None of them is supported.
 REFUSED_MEMBERS = ("crit", "b64", "zip", "enc", "cty")
 ACCESS_TOKENS = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
 _UNFIT_FOR_SUBJECT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -21,7 +21,7 @@ _MAX_NUMERIC_DATE = 1e15
 
 @dataclass(frozen=True, slots=True)
 class TokenVerifier:
-    """What a token must say to be accepted.
+    """The claims and header members that an accepted token must have.
 
     ``issuers``, ``audiences`` and ``algorithms`` are exact values; ``leeway`` is seconds of clock skew tolerated,
     ``max_lifetime`` the longest ``exp - iat`` accepted, in seconds. ``kid_required`` is off for a shared secret.
@@ -41,7 +41,7 @@ class TokenVerifier:
     def check(self, token: Jws, now: float) -> None:
         """Every check that needs no key, expiry last. Raises InvalidToken.
 
-        All of them can only refuse, so they come before anything that costs a look-up.
+        They come before the look-up of a key, because they are cheaper.
         """
         self.check_header(token.header)
         claims = token.claims
@@ -54,21 +54,21 @@ class TokenVerifier:
         self.check_expiry(claims, now)
 
     def verify(self, token: Jws, key: VerifyingKey, now: float) -> Identity:
-        """The identity a token proves. Raises InvalidToken."""
+        """The identity of the token, after every check. Raises InvalidToken."""
         self.check(token, now)
         return self.prove(token, key)
 
     def prove(self, token: Jws, key: VerifyingKey) -> Identity:
-        """The signature, for a token that passed ``check`` just now. Raises InvalidToken."""
+        """The identity of a token that has passed ``check``, after checking its signature. Raises InvalidToken."""
         self.check_signature(token, key)
         claims = token.claims
-        # Computed as in the checks, to the last bit: a cached identity is judged by these bounds alone.
+        # The same floating-point terms as in the checks: a cached identity is judged by these bounds alone.
         starts = max(claims["iat"], claims.get("nbf", 0)) - self.leeway
         payload = MappingProxyType(claims)
         return Identity(claims["sub"], claims["iss"], starts, claims["exp"] + self.leeway, payload, payload)
 
     def check_header(self, header: Mapping[str, Any]) -> None:
-        """RFC 7515 §4.1 and RFC 8725 §3.1, §3.11. Keys that a token brings along are not even looked at."""
+        """RFC 7515 §4.1 and RFC 8725 §3.1, §3.11. Keys in the header (jwk, jku, x5c, x5u) are ignored."""
         alg, typ = header.get("alg"), header.get("typ", "JWT")
         if not isinstance(alg, str) or alg not in self.algorithms:
             raise InvalidToken(Reason.ALGORITHM, "its alg is not allowed")
@@ -81,13 +81,13 @@ class TokenVerifier:
             raise InvalidToken(Reason.KEY_ID, "its kid is missing or not 1-256 printable characters")
 
     def check_issuer(self, claims: dict[str, Any]) -> None:
-        """RFC 7519 §4.1.1: compared as it is, no trailing slash forgiven."""
+        """RFC 7519 §4.1.1: compared exactly, including a trailing slash."""
         issuer = claims.get("iss")
         if not isinstance(issuer, str) or issuer not in self.issuers:
             raise InvalidToken(Reason.ISSUER, "its iss is not one of the expected issuers")
 
     def check_audience(self, claims: dict[str, Any]) -> None:
-        """RFC 7519 §4.1.3: a string or an array of strings, one of them ours."""
+        """RFC 7519 §4.1.3: a string or an array of strings; one of them must be an accepted audience."""
         audience = claims.get("aud")
         named: Collection[Any] = audience if isinstance(audience, list) else (audience,)
         if not all(isinstance(name, str) for name in named) or self.audiences.isdisjoint(named):
@@ -107,7 +107,7 @@ class TokenVerifier:
             raise InvalidToken(Reason.CONFIRMATION, "it is bound to a key its sender must prove")
 
     def check_times(self, claims: dict[str, Any], now: float) -> None:
-        """RFC 7519 §4.1.4-6, all but expiry: numbers, not from the future, not made to last too long."""
+        """RFC 7519 §4.1.4-6 without expiry: numbers, not in the future, lifetime within ``max_lifetime``."""
         issued, expires, begins = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
         if not (is_date(issued) and is_date(expires) and is_date(begins)):
             raise InvalidToken(Reason.CLAIMS, "exp, iat or nbf is missing or not a number")
@@ -122,7 +122,7 @@ class TokenVerifier:
             raise InvalidToken(Reason.EXPIRED, f"expired {now - claims['exp']:.0f} seconds ago")
 
     def check_signature(self, token: Jws, key: VerifyingKey) -> None:
-        """RFC 8725 §3.1: the algorithm is the key's, not the token's to choose."""
+        """RFC 8725 §3.1: the key determines the algorithm, not the token."""
         if token.header["alg"] not in key.algorithms:
             raise InvalidToken(Reason.ALGORITHM, "its alg is not the one of its key")
         if not key.verifies(token.signing_input, token.signature):
@@ -130,5 +130,5 @@ class TokenVerifier:
 
 
 def is_date(value: object) -> TypeGuard[float]:
-    """A finite JSON number: no boolean, no string, nothing a float cannot hold (RFC 7519 §2 NumericDate)."""
+    """Whether a value is a finite JSON number that a float can hold (RFC 7519 §2 NumericDate); no boolean."""
     return type(value) in (int, float) and -_MAX_NUMERIC_DATE < value < _MAX_NUMERIC_DATE  # type: ignore[operator]  # a number by the first test

@@ -1,4 +1,4 @@
-"""The test kit: an issuer in your own tests, so that real verification runs in them and nothing is stubbed."""
+"""The test kit: an issuer that signs real tokens, so that your tests run the real verification."""
 
 from tokenward.testing.clock import FakeClock
 from tokenward.testing.feed import Feed

@@ -1,4 +1,4 @@
-"""Time that a test moves by hand: nothing sleeps, and everything due wakes in order."""
+"""A clock that tests move by hand."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import itertools
 from tokenward.clock import Clock
 
 START = 1_800_000_000.0
-"""Wall time when a FakeClock begins: some day in January 2027."""
+"""Wall time at which a FakeClock begins: a day in January 2027."""
 
 
 async def settle(turns: int = 40) -> None:
-    """Let every task run until it waits for something that only a test can bring about."""
+    """Run all tasks until they wait for the clock or for I/O."""
     for _ in range(turns):
         await asyncio.sleep(0)
 
 
 class FakeClock(Clock):
-    """Wall and monotonic time move together, by ``advance`` alone; ``jump`` sets the wall clock as NTP might."""
+    """A Clock whose time moves only by ``advance``. ``jump`` sets wall time alone, as NTP might."""
 
     def __init__(self, wall: float = START) -> None:
         self.now = 1000.0
@@ -45,11 +45,11 @@ class FakeClock(Clock):
         self._wall += seconds
 
     def move(self, seconds: float) -> None:
-        """Move on without waking anybody: for tests that do not run in the event loop."""
+        """Move time without waking sleepers: for tests outside the event loop."""
         self.now += seconds
 
     async def advance(self, seconds: float) -> None:
-        """Move on; whoever's sleep ends on the way wakes at the moment it ends, and runs before time goes on."""
+        """Move time. Each sleeper wakes at its time and runs before time moves further."""
         target = self.now + seconds
         await settle()
         while self._sleepers and self._sleepers[0][0] <= target:

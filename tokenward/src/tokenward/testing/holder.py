@@ -32,7 +32,7 @@ class Holder:
 
     @property
     def thumbprint(self) -> str:
-        """RFC 7638; written out here, so that tests do not lean on what they test."""
+        """The thumbprint of the key (RFC 7638), computed independently of the tested code."""
         text = json.dumps(self.jwk, sort_keys=True, separators=(",", ":"))
         return b64(hashlib.sha256(text.encode()).digest())
 

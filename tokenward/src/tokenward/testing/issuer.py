@@ -1,7 +1,7 @@
 """A stand-in for Better Auth that really signs: keys, key set and tokens, in memory or on a real socket.
 
 issuer = Issuer("https://app.example")
-issuer.token("ada")                             # as `GET /api/auth/token` would hand out
+issuer.token("ada")                             # as `GET /api/auth/token` returns it
 issuer.token("ada", scope="notes:read", expires_in=-1)
 issuer.token("ada", exp=0, email=ABSENT)        # claims changed or left out
 issuer.token("ada", header={"typ": "at+jwt"})   # header changed likewise
@@ -36,11 +36,11 @@ from tokenward.testing.revoke import IssuerClock, revocation
 
 JWKS_PATH: Final = "/api/auth/jwks"
 LIFETIME: Final = 15 * 60
-"""Seconds a token of Better Auth lives unless told otherwise."""
+"""Seconds that a token of Better Auth lives by default."""
 
 
 class _ThisIssuer(httpx.AsyncBaseTransport):
-    """Answers for the key set's URL, whatever its path: an application may take its keys from anywhere."""
+    """Answers requests for any path: the application's key set URL may have any path."""
 
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
@@ -53,7 +53,7 @@ class _ThisIssuer(httpx.AsyncBaseTransport):
 
 @dataclass
 class Answer:
-    """What the key server says to one fetch; the default is what Better Auth says."""
+    """The key server's response to one fetch. The default is Better Auth's."""
 
     status: int = 200
     body: bytes | str | Mapping[str, Any] | None = None
@@ -70,10 +70,10 @@ class Answer:
 
 
 class Issuer:
-    """Better Auth as its tokens and its key set show it.
+    """A stand-in for Better Auth, with its tokens and its key set.
 
-    `fetches` counts what asked for the key set; `script` holds the answers to the next fetches, after which
-    `always` (a healthy server, unless a test says otherwise) answers.
+    `fetches` counts requests for the key set. `script` holds the responses to the next fetches; after them `always` is
+    the response, by default that of a healthy server.
     """
 
     def __init__(
@@ -104,13 +104,13 @@ class Issuer:
         return {"keys": [key.jwk() for key in self.keys]}
 
     def rotate(self, alg: str | None = None, key: SigningKey | None = None) -> SigningKey:
-        """A new key signs from now on, published in the same moment; old ones stay (Better Auth: 30 days)."""
+        """Publish a new key, which signs from now on. Old keys stay published (Better Auth: 30 days)."""
         self.signer = key or SigningKey.new(alg or self.signer.alg)
         self.keys.append(self.signer)
         return self.signer
 
     def remove(self, kid: str) -> None:
-        """The key is published no longer; if it was the signer, the newest of the others signs."""
+        """Remove a key from the key set. If it was the signer, the newest of the others signs."""
         self.keys = [key for key in self.keys if key.kid != kid]
         if self.signer.kid == kid and self.keys:
             self.signer = self.keys[-1]
@@ -136,7 +136,7 @@ class Issuer:
         return without_absent({"alg": key.alg, "kid": key.kid, **changes})
 
     def claims(self, sub: Any = "alice", **changes: Any) -> dict[str, Any]:
-        """The whole user object beside the registered claims, as Better Auth signs by default."""
+        """The registered claims and the whole user object, as Better Auth signs by default."""
         now = int(self.clock())
         user = {
             "name": str(sub).title(),
@@ -161,13 +161,13 @@ class Issuer:
     ) -> str:
         """A signed token; `header` and `claims` change single members, `ABSENT` leaves one out.
 
-        `expires_in` is seconds from now; a negative number makes a token that is expired, by more than any leeway.
+        `expires_in` is seconds from now. A negative number makes a token that has expired, by more than any leeway.
         With `key`, that key signs under its own `kid` (`header={"kid": …}` borrows another's).
         """
         key = key or self.signer
         if expires_in is not None:
             now = int(self.clock())
-            # An expired token was a good one once, and no verifier's leeway (at most 300 s) makes it one again.
+            # It must have been valid once, and must have expired by more than a verifier's leeway (at most 300 s).
             expires = now + expires_in if expires_in > 0 else now - 301 + expires_in
             claims = {"iat": min(now, expires - LIFETIME) if expires_in <= 0 else now, "exp": expires, **claims}
         return compact(self.header(key, **(header or {})), self.claims(sub, **claims), key.sign)
@@ -177,11 +177,11 @@ class Issuer:
         return {"Authorization": f"Bearer {self.token(sub, **changes)}"}
 
     def sign_raw(self, header: Mapping[str, Any] | bytes, payload: Any, key: SigningKey | None = None) -> str:
-        """A genuine signature over whatever is given, sense or nonsense."""
+        """A token with a genuine signature over any bytes."""
         return compact(header, payload, (key or self.signer).sign)
 
     def expired_token(self, sub: str = "alice", ago: int = 3600) -> str:
-        """Genuine in every way, but `exp` passed `ago` seconds ago."""
+        """A genuine token whose `exp` passed `ago` seconds ago."""
         now = int(self.clock())
         return self.token(sub, iat=now - ago - LIFETIME, exp=now - ago)
 
@@ -205,12 +205,12 @@ class Issuer:
         return answer
 
     async def fetched_times(self, times: int) -> None:
-        """Return once the key set was asked for this often in all."""
+        """Wait until the key set was requested this many times in all."""
         async with self.fetched:
             await self.fetched.wait_for(lambda: self.fetches >= times)
 
     async def respond(self, request: httpx.Request) -> httpx.Response:
-        """The answer to one request, for `httpx.MockTransport` or as a side effect of respx."""
+        """The response to one request, for `httpx.MockTransport` or as a side effect of respx."""
         if request.method != "GET" or request.url.path != JWKS_PATH:  # Better Auth: HEAD and OPTIONS are 404
             return httpx.Response(404)
         answer = await self._next_answer()
@@ -224,7 +224,7 @@ class Issuer:
 
     @contextlib.contextmanager
     def behind(self, auth: Authenticator) -> Iterator[None]:
-        """``auth`` takes its keys from here, in process; afterwards it is as it was.
+        """``auth`` fetches its keys from here, in process, until the context ends.
 
         The issuer must have the ``url`` and ``audience`` that ``auth`` expects. Nothing is stubbed: tokens are
         verified with keys that were fetched. Where ``auth`` asks for revocations, it asks this issuer's: no database
@@ -273,7 +273,7 @@ class Issuer:
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
-        """Serve the key set on a real socket of 127.0.0.1; yields its URL.."""
+        """Serve the key set on a real socket of 127.0.0.1; yields its URL."""
         server = await asyncio.start_server(self.answer_connection, "127.0.0.1", port)
         try:
             bound = server.sockets[0].getsockname()[1]
@@ -304,7 +304,7 @@ class Issuer:
             writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """One request and its answer; true while the connection stays open for another."""
+        """Answer one request. Returns whether the connection stays open."""
         head = await reader.readuntil(b"\r\n\r\n")
         method, path, _ = head.split(b"\r\n", 1)[0].split(b" ")
         if (method, path) != (b"GET", JWKS_PATH.encode()):

@@ -1,6 +1,6 @@
 """Signing keys for tests, and tokens made from any bytes with a genuine signature.
 
-Signatures are made with `cryptography` alone: tests never lean on the library that verifies them.
+Signatures are made with `cryptography`, not with the library that verifies them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 ABSENT: Final = object()
-"""As the value of a claim or of a header member: leave it out."""
+"""As the value of a claim or header member: the member is left out."""
 
 PrivateKey = ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -53,7 +53,7 @@ def without_absent(members: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """One private key of the issuer's, bound to one algorithm."""
+    """A private key of the issuer, for one algorithm."""
 
     alg: str
     kid: str
@@ -71,7 +71,7 @@ class SigningKey:
         return cls(alg, kid or secrets.token_urlsafe(24), private)  # Better Auth's ids are 32 random characters too
 
     def jwk(self) -> dict[str, Any]:
-        """The public half as Better Auth publishes it: alg, crv, x, kty, kid, and never `use`."""
+        """The public key as Better Auth publishes it: alg, crv, x, kty and kid, without `use`."""
         public = self.private.public_key()
         if isinstance(public, ed25519.Ed25519PublicKey):
             own = {"crv": "Ed25519", "x": b64(public.public_bytes_raw()), "kty": "OKP"}
@@ -89,7 +89,7 @@ class SigningKey:
         encoding: serialization.Encoding = serialization.Encoding.PEM,
         form: serialization.PublicFormat = serialization.PublicFormat.SubjectPublicKeyInfo,
     ) -> bytes:
-        """The public key as a file: what an attacker would feed to HMAC."""
+        """The public key as a PEM file, which an attacker would use as an HMAC secret."""
         return self.private.public_key().public_bytes(encoding, form)
 
     def sign(self, signed: bytes, alg: str | None = None) -> bytes:
@@ -112,12 +112,12 @@ class SigningKey:
 
 @functools.cache
 def spare_key(alg: str, number: int = 0) -> SigningKey:
-    """Key `number` for `alg`, made once a test run: RSA keys take a while."""
+    """Key `number` for `alg`, made once per test run, because RSA keys are slow to make."""
     return SigningKey.new(alg)
 
 
 def compact(header: Mapping[str, Any] | bytes, payload: Any, sign: Callable[[bytes], bytes]) -> str:
-    """A compact JWS (RFC 7515, section 7.1). Either part may be given as the very bytes to encode."""
+    """A compact JWS (RFC 7515, section 7.1). Either part may be given as bytes."""
     parts = [part if isinstance(part, bytes) else as_json(part) for part in (header, payload)]
     signed = f"{b64(parts[0])}.{b64(parts[1])}"
     return f"{signed}.{b64(sign(signed.encode()))}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:  # the kit is imported by the fixtures that are asked for, not by every pytest run
+if TYPE_CHECKING:  # the fixtures import the kit, so that not every pytest run does
     from tokenward.front import Tokenward
     from tokenward.testing.clock import FakeClock
     from tokenward.testing.issuer import Issuer
