@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from fresh import ROOT, built, environment, run
+
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 MOST_PACKAGES, MOST_MEGABYTES, MOST_SECONDS = 14, 20, 0.25
 
@@ -61,54 +59,15 @@ print(json.dumps({"said": said, "packages": names, "megabytes": size / 1e6, "cor
 """
 
 
-def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    done: subprocess.CompletedProcess[str] = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=300, check=False, **options
-    )  # type: ignore[call-overload]  # options are run's own
-    return done
-
-
-@functools.cache
-def registry() -> str:
-    """Why nothing can be installed here, or an empty text."""
-    with tempfile.TemporaryDirectory() as folder:
-        done = run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, "cachetools")
-    unreachable = ("connection", "temporary failure", "timed out", "no matching distribution")
-    return done.stderr[-300:] if done.returncode and any(word in done.stderr.lower() for word in unreachable) else ""
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("hatchling")
-    folder = tmp_path_factory.mktemp("wheel")
-    build = "import os, sys; os.chdir(sys.argv[1]); from hatchling.build import build_wheel as b; print(b(sys.argv[2]))"
-    done = run(sys.executable, "-c", build, ROOT, folder)
-    assert done.returncode == 0, done.stderr
-    return folder / done.stdout.split()[-1]
+    return built(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 def installed(python: str, folder: Path, wheel: Path, extra: str = "") -> Path:
     """A fresh environment with the wheel and what it needs; the path of its interpreter."""
-    if registry():
-        pytest.skip(f"the package registry cannot be reached: {registry()}")
     what = f"tokenward[{extra}] @ {wheel.as_uri()}" if extra else f"tokenward @ {wheel.as_uri()}"
     return environment(python, folder, what)
-
-
-def environment(python: str, folder: Path, what: str) -> Path:
-    """By uv where it is installed, which takes a tenth of pip's time."""
-    inside = folder / "env" / "bin" / "python"
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if uv:
-        steps = [[uv, "venv", "--quiet", "--python", python, folder / "env"]]
-        steps += [[uv, "pip", "install", "--quiet", "--python", inside, what], [uv, "pip", "check", "--python", inside]]
-    else:
-        pip = [inside, "-m", "pip", "--disable-pip-version-check"]
-        steps = [[python, "-m", "venv", folder / "env"], [*pip, "install", "--quiet", what], [*pip, "check"]]
-    for step in steps:
-        done = run(*step)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return inside
 
 
 def seen(inside: Path, module: str) -> dict[str, object]:
@@ -161,11 +120,7 @@ def test_each_extra_brings_what_its_module_needs_and_no_other_framework(
 def test_a_wheel_holds_its_package_and_no_test(folder: Path, tmp_path: Path) -> None:
     if not (folder / "pyproject.toml").exists():
         pytest.skip("not inside the repository of both distributions")
-    pytest.importorskip("hatchling")
-    build = "import os, sys; os.chdir(sys.argv[1]); from hatchling.build import build_wheel as b; print(b(sys.argv[2]))"
-    done = run(sys.executable, "-c", build, folder, tmp_path)
-    assert done.returncode == 0, done.stderr
-    (made,) = tmp_path.glob("*.whl")
+    made = built(folder, tmp_path)
     name = made.name.split("-")[0]
     files = zipfile.ZipFile(made).namelist()
     tops = {file.split("/")[0] for file in files}
@@ -176,8 +131,6 @@ def test_a_wheel_holds_its_package_and_no_test(folder: Path, tmp_path: Path) -> 
 
 
 def test_both_wheels_and_source_archives_pass_twine(tmp_path: Path) -> None:
-    if registry():
-        pytest.skip(f"the package registry cannot be reached: {registry()}")
     pytest.importorskip("hatchling")
     build = (
         "import os, sys; os.chdir(sys.argv[1]); from hatchling.build import build_sdist, build_wheel;"
