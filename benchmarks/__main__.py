@@ -75,6 +75,8 @@ def run(*, quick: bool, rounds: int) -> tuple[Cells, dict[str, Any]]:
         stack.close()
         found |= extras.starts(environment, issuer.token(seed.USERS[0]), PORT + 20, 5)
         found |= extras.stalls(load, environment, PORT + 40, 3)
+        tokens = [issuer.token(user, 0) for user in seed.USERS]
+        found |= extras.streams(load, environment, tokens, PORT + 60, 6)
         found |= extras.workers(load, environment, PORT + 50, 4)
         found |= extras.verification(200, 100_000)
         found["database_memory"] = database.memory()

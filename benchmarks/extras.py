@@ -1,6 +1,7 @@
 """What is measured besides the peers' load: authentication by itself, floods, starts, memory, the event loop."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -85,6 +86,36 @@ def starts(environment: dict[str, str], token: str, port: int, rounds: int) -> d
             port += 1
     medians = {name: median(values) for name, values in found.items()}
     return {"start": medians["taskward"], "starts": medians, "memory_at_start": memory}
+
+
+def streams(load: Load, environment: dict[str, str], tokens: list[str], port: int, rounds: int) -> dict[str, Any]:
+    """An idle event stream for each token: kB of the worker's memory each, and what a get costs beside them."""
+    with (
+        Server(TASKWARD, port, environment) as alone,
+        Server(Peer("streaming", "with idle streams", TASKWARD.command), port + 1, environment) as streaming,
+        ExitStack() as stack,
+    ):
+        load.run(streaming, "get", 16, 1)
+        before = streaming.memory()
+        for token in tokens:
+            stack.enter_context(open_stream(streaming, token))
+        memory = streaming.memory() - before
+        cells: Cells = list(alternate(load, [alone, streaming], ("get",), 16, 1, rounds))
+    beside = ratio(cells, "streaming", "taskward", "get", 16, "total_us")
+    return {"stream_kb": memory * 1000 / len(tokens), "streams_get": beside, "streams": len(tokens)}
+
+
+def open_stream(server: Server, token: str) -> socket.socket:
+    """A connection on which the stream has said that it is ready, and nothing else is read."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    connection.sendall(b"GET /api/me/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n\r\n" % token.encode())
+    heard = b""
+    while b"event: ready" not in heard:
+        piece = connection.recv(4096)
+        if not piece or b" 200 " not in (heard + piece)[:20]:
+            raise RuntimeError(f"no stream, but {(heard + piece)[:200]!r}")
+        heard += piece
+    return connection
 
 
 def stalls(load: Load, environment: dict[str, str], port: int, seconds: float) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from benchmarks.measure import Cells, ratio
 
-LIMITED = ("get", "list", "post", "mixed")
+#: The most processor time an operation may take, against Fastify's.
+LIMITED = {"get": 0.65, "list": 0.65, "post": 0.7, "patch": 0.7, "mixed": 0.65}
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Goal:
 def goals(cells: Cells, extras: dict[str, Any]) -> list[Goal]:
     """Every goal, in the order in which a reader wants them."""
     found: list[Goal] = []
-    for operation in LIMITED:
+    for operation, bound in LIMITED.items():
         value = ratio(cells, "taskward", "fastify", operation, 16, "total_us")
-        found.append(Goal(f"processor time, service + PostgreSQL, against Fastify: {operation}", 0.7, value))
+        found.append(Goal(f"processor time, service + PostgreSQL, against Fastify: {operation}", bound, value))
     for operation in LIMITED:
         value = ratio(cells, "taskward", "fastify", operation, 16, "rate")
         found.append(Goal(f"requests a second, against Fastify: {operation}", 1.3, value, at_least=True))
@@ -49,8 +50,10 @@ def goals(cells: Cells, extras: dict[str, Any]) -> list[Goal]:
         ("get at 10,000,000 tasks against 10,000", 1.1, "scale_get", ""),
         ("list at 10,000,000 tasks against 10,000", 1.1, "scale_list", ""),
         ("key set fetches a second under a flood of unknown keys", 1.0, "flood_fetches", ""),
-        ("start to first answer", 1.0, "start", " s"),
-        ("resident memory of a worker after load", 80.0, "memory_loaded", " MB"),
+        ("a get beside 1,000 idle event streams", 1.02, "streams_get", ""),
+        ("memory of an idle event stream", 20.0, "stream_kb", " kB"),
+        ("start to first answer", 0.7, "start", " s"),
+        ("resident memory of a worker after load", 75.0, "memory_loaded", " MB"),
         (f"growth of memory from {last // 10:,} to {last:,} distinct tokens", 1.0, "memory_growth", " MB"),
     ]
     found += [Goal(what, bound, extras.get(key), unit=unit) for what, bound, key, unit in measured]
