@@ -105,8 +105,11 @@ class Dpop:
         if claim is None or self._is_used_by(request, claim[0]):
             return
         try:
-            async with asyncio.timeout(PATIENCE):
-                first = await self.replays.first_use(*claim)
+            if isinstance(self.replays, MemoryReplays):
+                first = self.replays.claim(*claim)
+            else:
+                async with asyncio.timeout(PATIENCE):
+                    first = await self.replays.first_use(*claim)
         except Exception as error:  # whatever a store's client raises: it cannot be said that the proof is new
             detail = str(error) if isinstance(error, Full) else type(error).__name__  # others may name a URL
             raise ProofsUnavailable(f"the store of used proofs: {detail}") from error
