@@ -1,7 +1,7 @@
-# Taskward's own commands. `make` prints them; each installs what it needs first and does nothing twice.
+# The commands of Taskward. `make` lists them. Each first installs what it needs, if it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
-# Compose asks for the secrets of `make up` for every command; these three do not use them.
+# Compose needs values for the secrets in every command, also for these three, which do not use them.
 COMPOSE = POSTGRES_PASSWORD=unused BETTER_AUTH_SECRET=unused docker compose
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
@@ -17,30 +17,30 @@ up: ## The same in containers (docker compose), checked by scripts/smoke.sh
 	@sh scripts/smoke.sh "http://localhost:$$(docker compose port web 3000 | sed 's/.*://')" \
 	  "http://localhost:$$(docker compose port api 8000 | sed 's/.*://')"
 down: ; @$(COMPOSE) down ## Stop the containers; the data stays
-ps: ; @$(COMPOSE) ps --all ## What the containers do
-logs: ; @$(COMPOSE) logs --follow --tail 100 ## What the containers log
+ps: ; @$(COMPOSE) ps --all ## List the containers and their state
+logs: ; @$(COMPOSE) logs --follow --tail 100 ## Follow the logs of the containers
 
 ##@ Work on it
-test: test-python test-web test-stack test-browser ## Every test, against a real PostgreSQL it starts itself
+test: test-python test-web test-stack test-browser ## Every test, against a real PostgreSQL, which it starts
 check: install ## Format, lint and types, of both halves
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@npm --prefix web run --silent lint
 	@npm --prefix web run --silent typecheck
-fix: install ## Put right what can be put right by a machine
+fix: install ## Correct format and lint automatically
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@npm --prefix web run --silent fix
-audit: ; @PYTHON=$(PYTHON) sh scripts/audit.sh ## Ask the registries for known holes in what is locked
-lock: ; @PYTHON=$(PYTHON) sh scripts/lock.sh ## Write the lock files anew (UPGRADE=1 for newer versions)
+audit: ; @PYTHON=$(PYTHON) sh scripts/audit.sh ## Ask the registries for known vulnerabilities of locked packages
+lock: ; @PYTHON=$(PYTHON) sh scripts/lock.sh ## Write the lock files (UPGRADE=1 for newer versions)
 
 ##@ Parts of the tests
-test-python: install ; @$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 15 $(ARGS) ## The service (ARGS="-k name" for some of it)
-test-web: install ; @npm --prefix web run --silent test ## The web client's own
+test-python: install ; @$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 15 $(ARGS) ## The service and tokenward (ARGS="-k name" for a part)
+test-web: install ; @npm --prefix web run --silent test ## The web client
 test-stack: ; @$(PYTHON) scripts/install.py build && STACK=1 $(BIN)/python -m pytest tests/stack $(ARGS) ## The whole stack as make run starts it; backup and restore
-test-browser: ; @$(PYTHON) scripts/install.py build && $(BIN)/python scripts/browser.py ## A person in a real Chromium
+test-browser: ; @$(PYTHON) scripts/install.py build && $(BIN)/python scripts/browser.py ## The web client in a real Chromium
 contract: python ; @$(BIN)/python -m pytest tests/contract $(ARGS) ## The HTTP contract (ARGS="--base-url http://…" for a running server)
-torture: python ; @$(BIN)/python -m pytest tests/attacks tests/isolation tests/faults tests/replicas -p tests.support.leaks -m "torture or not torture" --write-reliability docs/reliability.md $(ARGS) ## Everything that can go wrong, in real time; writes docs/reliability.md
+torture: python ; @$(BIN)/python -m pytest tests/attacks tests/isolation tests/faults tests/replicas -p tests.support.leaks -m "torture or not torture" --write-reliability docs/reliability.md $(ARGS) ## Faults, attacks and replicas in real time; writes docs/reliability.md
 
 ##@ Measure it
 bench: python ; @$(BIN)/python -m benchmarks ## All measurements

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: async, in one transaction, one migrating process at a time."""
+"""Alembic's environment: asynchronous, in one transaction, one migrating process at a time."""
 
 import asyncio
 
@@ -12,10 +12,10 @@ from taskward.database.dsn import one_dsn_for_each_host
 from taskward.database.migrate import VERSION_TABLE, Unfit
 from taskward.database.schema import metadata
 
-LOCK = 7_261_539_402  # any number, as long as every replica takes the same
+LOCK = 7_261_539_402  # an arbitrary number, the same in every replica
 
-#: Whether this database was migrated before Taskward had a version table of its own: its revision stands in
-#: alembic_version then, as another program's might, but the tables beside it are ours.
+#: Whether Taskward migrated this database before it had its own version table. The revision is then in
+#: alembic_version, which other programs use too; Taskward's tables beside it tell them apart.
 _FORMER = """
 SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('idempotency_keys') IS NOT NULL
    AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('tasks') AND attname = 'user_id')
@@ -23,7 +23,7 @@ SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('idempotency_k
 """
 
 
-#: A migration may wait for another one, and may take longer than a request: limits set for requests do not hold here.
+#: A migration may wait for another one and take longer than a request: it runs without the limits for requests.
 _NO_LIMITS = """
 SELECT set_config(name, '0', true) FROM pg_settings
  WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')
@@ -35,14 +35,14 @@ def migrate(connection: Connection) -> None:
     encoding = connection.execute(text("SELECT current_setting('server_encoding')")).scalar_one()
     if encoding != "UTF8":
         raise Unfit(
-            f"its encoding is {encoding}, in which not every text can be stored. Create it anew: "
+            f"its encoding is {encoding}, in which not every text can be stored. Create the database again: "
             "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
         )
     context.configure(
         connection=connection, target_metadata=metadata, version_table=VERSION_TABLE, transaction_per_migration=False
     )
     with context.begin_transaction():
-        # Held to the end of the transaction, so that it also works behind a pooler that shares connections.
+        # A lock of the transaction, which also works behind a pooler.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         if connection.execute(text(_FORMER), {"own": VERSION_TABLE}).scalar_one():
             take_over(connection)
@@ -50,16 +50,16 @@ def migrate(connection: Connection) -> None:
 
 
 def take_over(connection: Connection) -> None:
-    """Copy the revision to the table of our own. The former row stays: replicas of the former version still read it."""
+    """Copy the revision to Taskward's version table. The old row stays for replicas of the previous version."""
     known = [script.revision for script in context.script.walk_revisions()]
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
     for revision in set(found) & set(known):
         context.get_context()._ensure_version_table()
-        connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES (:revision)"), {"revision": revision})  # noqa: S608 - a name of ours
+        connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES (:revision)"), {"revision": revision})  # noqa: S608 - a constant name
 
 
 async def connect() -> asyncpg.Connection:
-    """To the first host that takes writes. Raises what the first one that failed did."""
+    """A connection to the first host that accepts writes. Raises the first host's error if none does."""
     failure: Exception | None = None
     for url in one_dsn_for_each_host(context.config.attributes["database_url"]):
         try:
@@ -71,7 +71,7 @@ async def connect() -> asyncpg.Connection:
 
 
 async def main() -> None:
-    # The URL goes to asyncpg as it is: it knows sslmode, which SQLAlchemy's own parsing does not.
+    # asyncpg parses the DSN: it knows sslmode, which SQLAlchemy does not.
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(migrate)

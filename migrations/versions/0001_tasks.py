@@ -1,6 +1,6 @@
-"""Tasks, and the idempotency keys they were created with.
+"""Revision 0001: tasks and idempotency keys.
 
-Revision 0001, the first. Revisions are numbered in order: a replica compares the database's with the one it needs.
+Revisions are numbered in order, so that a replica can compare the database's revision with the one it needs.
 """
 
 import sqlalchemy as sa

@@ -41,8 +41,8 @@ def on_shape(token: str) -> str:
         return "this is an encrypted token (JWE); Better Auth's jwt plugin issues signed ones: use authClient.token()"
     if len(token) > MAX_TOKEN_BYTES:
         return (
-            f"the token has {len(token)} bytes, and {MAX_TOKEN_BYTES} are accepted (servers and proxies often have the same "
-            "limit). By default Better Auth signs the whole user, including a picture as data URL: set "
+            f"the token has {len(token)} bytes and {MAX_TOKEN_BYTES} are accepted (servers and proxies limit it "
+            "too). By default Better Auth signs the whole user, including a picture as data URL: set "
             "jwt.definePayload to return the few claims that are needed"
         )
     if "." not in token or token.count(".") == 1:
