@@ -38,6 +38,7 @@ RUN_AS_PROGRAMS: dict[str, str] = {
 
 LONGER_THAN_250: dict[str, str] = {
     "taskward.database.engine": "the way of one statement through slot, pool and connection is read together",
+    "tokenward.authenticator": "a request's way through cache, keys, revocations, proofs and throttle, in one piece",
     "tokenward.jwks": "one state machine: when keys are fetched, by whom, and who waits for it",
     "tokenward.testing.issuer": "an issuer and the key server in front of it are read together",
 }
