@@ -40,7 +40,7 @@ test-web: install ; @npm --prefix web run --silent test ## The web client
 test-stack: ; @$(PYTHON) scripts/install.py build && STACK=1 $(BIN)/python -m pytest tests/stack $(ARGS) ## The whole stack as make run starts it; backup and restore
 test-browser: ; @$(PYTHON) scripts/install.py build && $(BIN)/python scripts/browser.py ## The web client in a real Chromium
 contract: python ; @$(BIN)/python -m pytest tests/contract $(ARGS) ## The HTTP contract (ARGS="--base-url http://…" for a running server)
-torture: python ; @$(BIN)/python -m pytest tests/attacks tests/isolation tests/faults tests/replicas -p tests.support.leaks -m "torture or not torture" --write-reliability docs/reliability.md $(ARGS) ## Faults, attacks and replicas in real time; writes docs/reliability.md
+torture: python ; @$(BIN)/python -m pytest tests/attacks tests/isolation tests/faults tests/replicas tests/revocation -p tests.support.leaks -m "torture or not torture" --write-reliability docs/reliability.md $(ARGS) ## Faults, attacks and replicas in real time; writes docs/reliability.md
 
 ##@ Measure it
 bench: python ; @$(BIN)/python -m benchmarks ## All measurements

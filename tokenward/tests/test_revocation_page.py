@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -68,16 +69,21 @@ async def test_receiving(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) 
             assert (await ask.get("/notes", headers=headers)).status_code == 401
 
 
-async def test_a_set_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = block(2, monkeypatch)
-    issuer = Issuer(BASE)
-    with issuer.behind(page.auth):
-        await page.auth.sources[0].refresh()
-        asked = [[(b"authorization", f"Bearer {issuer.token('ada', sid=sid)}".encode())] for sid in ("phone", "desk")]
-        page.end_session("phone")
-        assert [page.auth.at_once(headers) is not None for headers in asked] == [False, True]
-        page.end_person("ada")
-        assert [page.auth.at_once(headers) is not None for headers in asked] == [False, False]
+async def test_a_set_of_ones_own(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
+    issuer = Issuer(f"http://127.0.0.1:{unused_tcp_port}")
+    async with issuer.serve(unused_tcp_port):
+        page = block(2, monkeypatch, base=(BASE, issuer.url))
+        asked = [list(_raw(issuer.headers("ada", sid=sid))) for sid in ("phone", "desk")]
+        async with page.auth as auth:
+            assert [(await auth.authenticate(headers, None)).subject for headers in asked] == ["ada", "ada"]
+            page.end_session("phone")
+            assert [auth.at_once(headers) is not None for headers in asked] == [False, True]
+            page.end_person("ada")
+            assert [auth.at_once(headers) is not None for headers in asked] == [False, False]
+
+
+def _raw(headers: dict[str, str]) -> Iterator[tuple[bytes, bytes]]:
+    return ((name.lower().encode(), value.encode()) for name, value in headers.items())
 
 
 async def test_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:

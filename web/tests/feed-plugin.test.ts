@@ -13,14 +13,14 @@ const store: RevocationStore = {
   changed: async () => {},
 };
 
-function issuer(secret?: string) {
+function issuer(secret?: string, open = secret === undefined) {
   const options = { jwt: { issuer: ORIGIN, audience: ORIGIN } };
   const database: MemoryDB = { user: [], session: [], account: [], verification: [], jwks: [] };
   const auth = betterAuth({
     baseURL: ORIGIN,
     secret: SECRET,
     database: memoryAdapter(database),
-    plugins: [jwt(options), revocationFeed({ store, jwt: options, secret })],
+    plugins: [jwt(options), revocationFeed({ store, jwt: options, secret, open })],
   });
   return (path: string, headers: Record<string, string> = {}) =>
     auth.handler(new Request(`${ORIGIN}/api/auth${path}`, { headers }));
@@ -47,6 +47,16 @@ describe("the feed as a plugin of any Better Auth", () => {
     expect(await told("")).not.toHaveProperty("nonce");
     for (const nonce of ["", "a b", "a.b", "x".repeat(65), "%0a", "a&nonce=b"])
       expect((await ask(`/revocations?nonce=${nonce}`)).status, nonce).toBe(400);
+  });
+
+  it.each([
+    {},
+    { Authorization: "Bearer " },
+    { Authorization: `Basic ${btoa("feed:")}` },
+    { Authorization: "Bearer undefined" },
+  ])("without a secret and not open, answers nobody (%o)", async (headers) => {
+    expect((await issuer(undefined, false)("/revocations", headers)).status).toBe(401);
+    expect((await issuer("", false)("/revocations", headers)).status).toBe(401);
   });
 
   it.each([

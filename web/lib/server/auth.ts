@@ -134,7 +134,13 @@ export function options(from: Settings) {
       admin(),
       ownSessions(),
       genericOAuth({ config: generic }),
-      revocationFeed({ store: revocations, jwt: jwtOptions(from), secret: from.feedSecret }),
+      revocationFeed({
+        store: revocations,
+        jwt: jwtOptions(from),
+        secret: from.feedSecret,
+        // It tells everybody when which session ended, and each question is a query.
+        open: from.loopback,
+      }),
     ],
     // A person's tasks are theirs alone: an administrator can deactivate an account, not walk around in it.
     disabledPaths: ["/admin/impersonate-user"],

@@ -33,6 +33,8 @@ export interface Settings {
   mail?: Mail | undefined;
   /** What services must present to read the feed of revocations. */
   feedSecret?: string | undefined;
+  /** Whether people open it on this machine only. */
+  loopback: boolean;
   google?: OAuthApp;
   github?: OAuthApp;
   oidc?: Oidc;
@@ -201,6 +203,7 @@ export function readSettings(env: Environment): Settings {
     apiInternalUrl,
     mail: readMail(reader, origin),
     feedSecret: readFeedSecret(reader),
+    loopback: URL.canParse(origin) && LOOPBACK.has(new URL(origin).hostname),
     google: reader.app("GOOGLE"),
     github: reader.app("GITHUB"),
     oidc: readOidc(reader),

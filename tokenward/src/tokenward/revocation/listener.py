@@ -9,6 +9,8 @@ from typing import Any
 
 BEAT = 1.0
 """Seconds between two questions to the server: a connection that says nothing is found, and a poll is never later."""
+POLL = 0.5
+"""Seconds between two questions where no notification arrives: behind a pooler."""
 PATIENCE = 2.0
 """Seconds the server has to answer one question before the connection is given up."""
 BACKOFF = (0.1, 0.2, 0.5, 1.0)
@@ -24,7 +26,7 @@ class Listener:
 
     Every ``look`` is awaited after each connect (with True: everything may have been missed), after each notification
     on one of its channels, and once a second. ``listening`` is false while unconnected and behind PgBouncer in
-    transaction mode, which drops LISTEN without an error: there the second's look is all there is.
+    transaction mode, which drops LISTEN without an error: there it looks twice a second.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
@@ -102,12 +104,14 @@ class Listener:
             while not lost.is_set():
                 self._wake.clear()
                 async with asyncio.timeout(PATIENCE * (5 if whole else 1)), self._turn:
-                    await connection.fetchval("SELECT 1")
+                    # A pooler hands each question to any server connection: LISTEN is then dropped without an error.
+                    heard = await connection.fetchval("SELECT count(*) FROM pg_listening_channels()")
+                    pooled = self.pooled = pooled or heard < len(self._channels)
                     for look in self._looks:
                         await look(connection, whole)
                 whole, self.problem, self.listening = False, None, not pooled
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), BEAT)
+                    await asyncio.wait_for(self._wake.wait(), POLL if pooled else BEAT)
             raise ConnectionResetError
         finally:
             self.listening, self._connection = False, None

@@ -16,8 +16,10 @@ export interface RevocationFeedOptions {
   store: RevocationStore;
   /** The options of the `jwt` plugin: the same issuer and the same keys. */
   jwt: JwtOptions;
-  /** When set, asked for as the password of HTTP Basic (any user name) or as a bearer token. */
+  /** Asked for as the password of HTTP Basic (any user name) or as a bearer token. */
   secret?: string | undefined;
+  /** Whether a feed without a secret answers everybody. Otherwise it answers nobody. */
+  open?: boolean;
 }
 
 /** A parameter that cannot be read is refused: taken for absent, it would hide a reader's mistake. */
@@ -49,13 +51,16 @@ function presented(authorization: string | null | undefined): string {
   return pair.slice(pair.indexOf(":") + 1);
 }
 
-export function revocationFeed({ store, jwt, secret }: RevocationFeedOptions) {
+export function revocationFeed({ store, jwt, secret, open = false }: RevocationFeedOptions) {
+  const allowed = (authorization: string | null | undefined) =>
+    secret ? timingSafeEqual(digest(presented(authorization)), digest(secret)) : open;
+
   const feed = new Feed(store);
   return {
     id: "revocation-feed",
     endpoints: {
       getRevocations: createAuthEndpoint("/revocations", { method: "GET" }, async (ctx) => {
-        if (secret && !timingSafeEqual(digest(presented(ctx.headers?.get("authorization"))), digest(secret)))
+        if (!allowed(ctx.headers?.get("authorization")))
           throw new APIError(
             "UNAUTHORIZED",
             { code: "FEED_SECRET_REQUIRED", message: "The secret of the feed is required" },
