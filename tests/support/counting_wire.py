@@ -12,7 +12,10 @@ _SSL_REQUEST = 80877103
 
 
 class CountingWire:
-    """Frontend messages by their letter (PostgreSQL, "Message Formats"): S is Sync, and each waits for an answer."""
+    """Frontend messages by their letter (PostgreSQL, "Message Formats"): S is Sync, and each waits for an answer.
+
+    A connection that has said LISTEN is not counted from then on: what it says is no part of a request.
+    """
 
     def __init__(self) -> None:
         self.messages: Counter[str] = Counter()
@@ -31,7 +34,8 @@ class CountingWire:
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             up_reader, up_writer = await asyncio.open_connection(parts.hostname, parts.port)
-            for work in (self._requests(reader, up_writer), self._answers(up_reader, writer)):
+            listens = asyncio.Event()
+            for work in (self._requests(reader, up_writer, listens), self._answers(up_reader, writer, listens)):
                 task = asyncio.create_task(work)
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
@@ -47,25 +51,32 @@ class CountingWire:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _requests(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listens: asyncio.Event
+    ) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             started = False
             while True:
                 letter = await reader.readexactly(1) if started else b""
                 length = await reader.readexactly(4)
                 body = await reader.readexactly(int.from_bytes(length, "big") - 4)
-                if started:
+                if b"LISTEN" in body:
+                    listens.set()
+                if started and not listens.is_set():
                     self.messages[letter.decode("latin-1")] += 1
-                else:
+                if not started:
                     started = int.from_bytes(body[:4], "big") != _SSL_REQUEST
                 writer.write(letter + length + body)
                 await writer.drain()
         writer.close()
 
-    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answers(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listens: asyncio.Event
+    ) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(65536):
-                self.answered += len(data)
+                if not listens.is_set():
+                    self.answered += len(data)
                 writer.write(data)
                 await writer.drain()
         writer.close()

@@ -47,7 +47,7 @@ def plain_dsn(url: str) -> str:
     credentials, at, hosts = authority.rpartition("@")
     known = separator and scheme in ("postgresql", "postgres", "postgresql+asyncpg")
     # A / ? or # in the password ends the authority early; then the @ is in the path, query or fragment.
-    whole = "@" not in parts.path + parts.query and not parts.fragment
+    whole = "@" not in parts.path + parts.query and not parts.fragment and not parts.path.startswith("//")
     if not (known and whole and (not hosts or all(_HOST.fullmatch(host) for host in hosts.split(",")))):
         raise ValueError(_FORM)
     given = dict(parse_qsl(parts.query))
