@@ -198,6 +198,12 @@ async def test_the_url_of_a_proof_is_judged_by_public_url(serve: Serve, public: 
             assert (await ada.client.get(COUNTS, headers=headers)).status_code == 401
 
 
+@pytest.mark.parametrize("url", ["https://a%2eb.example", "https://api.example/%zz", "https://api.example/%2"])
+def test_a_public_url_that_no_proof_can_be_made_for_is_told_when_it_is_set(url: str) -> None:
+    with pytest.raises(ValueError, match=r"PUBLIC_URL|clients reach the service"):
+        settings_for(Issuer(), "postgresql://h/d", dpop="accept", public_url=url)
+
+
 async def test_without_public_url_the_request_counts_and_a_trusted_proxys_scheme(serve: Serve) -> None:
     async with serve(
         dpop="require", trusted_proxies="127.0.0.1", base="https://taskward.test", auth_failures="0"

@@ -166,6 +166,18 @@ class Settings(BaseSettings):
             raise wrong("names a feed, which the keys of JWKS_URL sign, and JWT_SECRET is set instead")
         return value
 
+    @field_validator("dpop")
+    @classmethod
+    def _with_a_url_to_prove(cls, value: str, info: ValidationInfo) -> str:
+        if value != "off" and info.data.get("public_url"):
+            from tokenward.dpop.target import normal_url  # not loaded where it is off
+
+            try:
+                normal_url(info.data["public_url"])
+            except ValueError:
+                raise wrong("needs a PUBLIC_URL that proofs can be made for: host and path as in a browser") from None
+        return value
+
     @field_validator("metrics_port")
     @classmethod
     def _a_port_of_its_own(cls, value: int | None, info: ValidationInfo) -> int | None:

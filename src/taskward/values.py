@@ -22,6 +22,7 @@ _ORIGIN = re.compile(
 #: Pages of these schemes have an opaque origin, and browsers send ``null`` for them (RFC 6454 §4).
 _OPAQUE = frozenset({"about", "blob", "data", "file", "javascript"})
 _URI = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # percent-encoded or not
+_STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -131,7 +132,14 @@ def public_url(value: str | None) -> str | None:
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         fine = False
-    if not fine or parts.username is not None or parts.query or parts.fragment or not _URI.fullmatch(unquote(value)):
+    if (
+        not fine
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+        or not _URI.fullmatch(unquote(value))
+        or _STRAY.search(value)
+    ):
         raise wrong(
             "must be the http or https URL at which clients reach the service, such as "
             "https://api.example.com/backend, without user, query or fragment"

@@ -166,7 +166,7 @@ class Dpop:
         if len(presented.proofs) != 1:
             raise InvalidProof(Reason.PROOF_MISSING, f"{len(presented.proofs)} DPoP headers")
         if request is None:
-            raise TypeError("authenticate() needs the request (an ASGI scope or a WSGI environ) to judge a proof")
+            raise InvalidProof(Reason.PROOF_URL, "authenticate() was not given the ASGI scope or the WSGI environ")
         target = target_of(request, self.public_url, self.origin)
         text = presented.proofs[0].decode("latin-1").strip(" \t")
         proof = self._verifier.verify(text, presented.token, jkt, target, now)

@@ -24,6 +24,8 @@ from tokenward.verifier import REFUSED_MEMBERS, is_date
 
 TYPE = "dpop+jwt"
 KEYS_KEPT = 4096
+MAX_KEPT = 2048
+"""The longest header that is remembered, in characters: that of an RSA key of 8192 bits fits."""
 _ED25519 = frozenset({"EdDSA", "Ed25519"})
 #: What a thumbprint is made of, and the bytes of each member where their number is fixed (RFC 7638 §3.2, RFC 7518 §6).
 _MEMBERS: dict[tuple[object, object], tuple[tuple[str, ...], int | None]] = {
@@ -74,7 +76,7 @@ class ProofVerifier:
         if not key.verifies(jws.signing_input, jws.signature):
             raise InvalidProof(Reason.PROOF, "its signature is wrong")
         self._check_time(jws, now)
-        if known is None:
+        if known is None and len(segment) <= MAX_KEPT:
             with self._lock:
                 self._keys[segment] = (jws.header, key, thumbprint)
         name = hashlib.sha256(f"{thumbprint} {jws.claims['jti']}".encode()).digest()[:16]
