@@ -118,7 +118,7 @@ async def test_a_parameter_that_a_pooler_refuses_is_named_with_what_to_do(
             assert "ignore_startup_parameters" in said
 
 
-async def test_a_wrong_password_is_said_in_the_words_of_whoever_refuses_it(
+async def test_a_wrong_password_is_reported_with_the_servers_text(
     shell: Shell, postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     with pgbouncer(postgres, tmp_path) as pooled:

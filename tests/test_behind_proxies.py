@@ -79,7 +79,7 @@ async def test_the_page_of_the_api_works_under_any_prefix_without_a_setting(
 
 
 @pytest.mark.parametrize("public", PREFIXES)
-async def test_with_public_url_every_url_that_is_told_can_be_followed(
+async def test_with_public_url_every_url_in_an_answer_can_be_followed(
     issuer: Issuer, database_url: str, public: str
 ) -> None:
     async with behind(issuer, database_url, public, {}, public_url=f"{public}/") as client:
@@ -150,7 +150,7 @@ HOSTILE_HOSTS = [
 
 
 @pytest.mark.parametrize("host", HOSTILE_HOSTS, ids=ascii)
-async def test_no_host_makes_a_crash_and_with_public_url_none_is_told(
+async def test_no_host_header_causes_a_crash_or_appears_with_public_url(
     issuer: Issuer, database_url: str, host: str
 ) -> None:
     for settings in ({}, {"public_url": PUBLIC}):

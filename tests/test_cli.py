@@ -79,7 +79,7 @@ async def test_a_migrated_database_can_be_taken_back_and_forward_again(shell: Sh
     assert await dump(database_url) == before
 
 
-async def test_a_database_that_is_down_cannot_be_migrated_and_one_line_says_so(shell: Shell) -> None:
+async def test_migrate_reports_an_unreachable_database_in_one_line(shell: Shell) -> None:
     done = await shell.run("migrate", DATABASE_URL=f"postgresql://u:hunter2@{nobody()}/d")
     assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1)
     assert "could not be migrated: ConnectionRefusedError: Connect call failed" in done.err

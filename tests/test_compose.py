@@ -177,7 +177,7 @@ def test_the_images_themselves_do_not_run_as_root(stage: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["POSTGRES_PASSWORD", "BETTER_AUTH_SECRET"])
-def test_what_must_be_secret_has_no_default(missing: str) -> None:
+def test_secrets_have_no_default(missing: str) -> None:
     given = {"POSTGRES_PASSWORD": "p", "BETTER_AUTH_SECRET": "s"}
     text = re.sub(r"(?m)#.*$", "", (ROOT / "docker-compose.yml").read_text())
     assert yaml.safe_load(interpolated(text, given))
@@ -260,7 +260,7 @@ def test_every_variable_of_a_container_is_read() -> None:
             assert variable in known or variable.startswith("OTEL_"), f"{name} does not read {variable}"
 
 
-def test_the_web_client_is_told_what_it_asks_for() -> None:
+def test_the_web_client_gets_the_variables_that_it_reads() -> None:
     asked = (ROOT / "web/lib/server/settings.ts").read_text()
     for required in re.findall(r'required\(\s*"([A-Z_]+)"', asked):
         assert required in SERVICES["web"]["environment"], required

@@ -235,7 +235,7 @@ def test_each_problem_is_found_on_its_own_too(load: Load, name: str) -> None:
     assert {line.split(": ")[0] for line in problems(load, **{name: WRONG[name]})} == expected
 
 
-def test_what_holds_between_settings_is_told_beside_what_is_wrong_with_one(load: Load) -> None:
+def test_conflicts_between_settings_are_reported_beside_faults_of_single_ones(load: Load) -> None:
     lines = problems(load, PORT="x", JWT_SECRET="hunter2", JWKS_URL="http://keys.example/hunter2", CORS_ORIGINS="*")
     assert [line.split(": ")[0] for line in lines] == ["JWT_SECRET", "JWKS_URL", "CORS_ORIGINS", "PORT"]
     assert "at least 32 bytes" in lines[0]
@@ -330,7 +330,7 @@ def test_plain_http_to_another_machine_needs_to_be_allowed(load: Load, url: str)
         "https:jwks",
     ],
 )
-def test_what_is_no_web_address_is_refused_with_an_example(load: Load, url: str) -> None:
+def test_a_value_that_is_no_http_url_is_refused_with_an_example(load: Load, url: str) -> None:
     assert "for example http://localhost:3000/api/auth/jwks" in only(load, JWKS_URL=url, JWKS_ALLOW_HTTP="true")
 
 
@@ -470,7 +470,7 @@ def test_a_misspelt_wish_for_encryption_is_not_ignored(load: Load) -> None:
     assert "sslmode" in only(load, DATABASE_URL="postgresql://u:hunter2@h/d?ssl=on")
 
 
-def test_what_only_other_drivers_understand_is_left_out_and_the_servers_own_settings_are_kept(load: Load) -> None:
+def test_parameters_of_other_drivers_are_left_out_and_settings_of_the_server_are_kept(load: Load) -> None:
     url = "postgresql://u:p@h/d?channel_binding=require&pgbouncer=true&schema=public&connect_timeout=5&search_path=mine"
     _, parameters = understood(load(DATABASE_URL=url).database_url.get_secret_value())
     assert parameters.server_settings == {"search_path": "mine"}
@@ -591,14 +591,14 @@ def test_a_quote_at_one_end_is_named_too_except_of_a_secret_which_may_have_it(
 
 @pytest.mark.parametrize("name", [name for name in ALL if name not in LEAST and name != "JWT_SECRET"])
 @pytest.mark.parametrize("link", ["tcp://10.0.0.1:9090", "udp://[fd00::1]:53", "TCP://10.96.0.1:443"])
-def test_what_kubernetes_sets_for_a_service_is_named_as_the_cause(load: Load, name: str, link: str) -> None:
+def test_a_variable_of_a_kubernetes_service_is_named_as_the_cause(load: Load, name: str, link: str) -> None:
     assert "enableServiceLinks: false" in only(load, **{name: link})
 
 
 @pytest.mark.parametrize(
     "name", ["JWT_ISSUER", "JWT_AUDIENCE", "CORS_ORIGINS", "CORS_HEADERS", "TRUSTED_PROXIES", "JWT_ALGORITHMS"]
 )
-def test_a_list_in_brackets_is_told_how_lists_are_written(load: Load, name: str) -> None:
+def test_a_list_in_brackets_is_refused_with_the_right_form(load: Load, name: str) -> None:
     assert "separated by commas" in only(load, **{name: '["one","two"]'})
 
 
@@ -636,7 +636,7 @@ def test_a_store_of_counts_says_what_is_wrong_with_its_url(load: Load, monkeypat
 
 @given(st.text(st.sampled_from("abc:/@?#[]%,.=&+-\u2100 \x1f1"), max_size=30))
 @example("//::")
-def test_whatever_is_written_there_is_understood_by_the_driver_or_refused(rest: str) -> None:
+def test_every_dsn_is_read_by_the_driver_in_the_same_way_or_refused(rest: str) -> None:
     with contextlib.suppress(ValueError):
         plain = plain_dsn(f"postgresql://{rest}")
         with contextlib.suppress(asyncpg.ClientConfigurationError):  # such as an unknown target_session_attrs

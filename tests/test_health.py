@@ -49,7 +49,7 @@ async def set_revision(database_url: str, revision: str) -> None:
     await connection.close()
 
 
-async def test_a_service_that_can_work_says_so_to_anybody(client: httpx.AsyncClient, issuer: Issuer) -> None:
+async def test_readiness_needs_no_token(client: httpx.AsyncClient, issuer: Issuer) -> None:
     await issuer.fetched_times(1)
     alive, ready = await client.get("/healthz"), await client.get("/readyz")
     assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
@@ -66,9 +66,7 @@ async def test_probes_answer_get_and_head_and_nothing_else(client: httpx.AsyncCl
         assert set(refused.headers["allow"].replace(" ", "").split(",")) == {"GET", "HEAD"}
 
 
-async def test_a_database_that_is_not_migrated_is_said_to_be_just_that(
-    open_door: Open, empty_database_url: str
-) -> None:
+async def test_readiness_reports_a_database_that_is_not_migrated(open_door: Open, empty_database_url: str) -> None:
     client = await open_door(empty_database_url)
     answer = await client.get("/readyz")
     assert answer.status_code == 503
@@ -88,7 +86,7 @@ async def test_an_older_database_is_not_ready_and_a_newer_one_is(open_door: Open
 
 
 @pytest.mark.parametrize("wrong", ["port", "password", "name"])
-async def test_a_database_that_cannot_be_used_is_503_without_a_word_of_the_drivers(
+async def test_an_unusable_database_is_503_without_the_drivers_text(
     open_door: Open, database_url: str, wrong: str
 ) -> None:
     secret = database_url.split(":")[2].split("@")[0]

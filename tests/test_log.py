@@ -248,7 +248,7 @@ def test_past_the_limit_refusals_are_summed_up_instead(story: Story) -> None:
     assert len(sums) == 2, "the first at once, the rest when the service ended"
 
 
-def test_a_crash_is_told_once_with_a_traceback_that_holds_no_local_variables(story: Story) -> None:
+def test_a_crash_is_logged_once_with_a_traceback_without_local_variables(story: Story) -> None:
     request_id = story.answers["crashed"].headers["x-request-id"]
     assert story.answers["crashed"].status_code == 500
     (line,) = story.about("request crashed", request_id=request_id, method="POST", path="/api/me/tasks")
@@ -271,7 +271,7 @@ def captured() -> Any:
         yield lines
 
 
-async def test_what_was_refused_past_the_limit_is_summed_up_even_when_nobody_comes_any_more(
+async def test_refusals_above_the_limit_are_summed_up_even_without_further_requests(
     captured: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log, "SUMMARY_SECONDS", 0.01)

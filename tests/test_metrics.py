@@ -209,7 +209,7 @@ async def scraped(port: int) -> list[Metric]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_they_are_served_on_their_port_for_all_workers_and_never_on_the_public_one(
+async def test_metrics_of_all_workers_are_served_on_the_metrics_port_only(
     issuer: Issuer, database_url: str, tmp_path: Path, workers: int
 ) -> None:
     port = free_port()
@@ -245,7 +245,7 @@ sys.stdin.read()
 """
 
 
-def test_what_a_worker_counted_outlives_it_and_its_gauges_do_not(tmp_path: Path) -> None:
+def test_counts_of_an_ended_worker_stay_and_its_gauges_go(tmp_path: Path) -> None:
     """They would be added to its successor's for ever."""
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     pipe = subprocess.PIPE
@@ -274,5 +274,5 @@ def test_what_a_worker_counted_outlives_it_and_its_gauges_do_not(tmp_path: Path)
     assert seen() == (2, {}, {})
 
 
-async def test_they_are_off_unless_asked_for(client: httpx.AsyncClient) -> None:
+async def test_metrics_are_off_by_default(client: httpx.AsyncClient) -> None:
     assert (await client.get("/metrics")).status_code == 404

@@ -121,7 +121,7 @@ def test_every_table_is_keyed_by_its_owner_first(table: Any) -> None:
     assert next(iter(table.primary_key.columns)).name == "user_id"
 
 
-async def test_of_several_hosts_the_first_that_answers_is_migrated_whatever_stands_before_it(
+async def test_migrate_uses_the_first_host_that_answers(
     empty_database_url: str,
 ) -> None:
     """An IPv6 address among others is refused by urlsplit since CVE-2025-0938 was mended."""

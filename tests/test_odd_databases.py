@@ -218,7 +218,7 @@ async def test_a_database_of_the_former_version_goes_on_without_losing_a_task(sh
 
 
 @pytest.mark.parametrize("table", ["tasks", "idempotency_keys"])
-async def test_tables_that_are_gone_are_noticed_whatever_the_version_says(
+async def test_missing_tables_are_reported_even_with_the_right_revision(
     shell: Shell,
     database_url: str,
     table: str,
@@ -277,7 +277,7 @@ async def test_a_database_of_another_encoding_is_refused_before_anything_is_stor
         await asyncio.to_thread(upgrade, url)
 
 
-async def test_check_says_what_it_sees_and_tells_it_to_machines_as_well(shell: Shell, database_url: str) -> None:
+async def test_check_reports_odd_settings_as_text_and_as_json(shell: Shell, database_url: str) -> None:
     await execute(
         database_url,
         f"ALTER DATABASE \"{name_of(database_url)}\" SET datestyle = 'German'",

@@ -127,7 +127,7 @@ TAKEN_OUT = {"swagger-ui.css": b"/*# sourceMappingURL=swagger-ui.css.map*/"}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_what_is_not_ours_in_the_page_is_what_its_makers_published(name: str) -> None:
+def test_the_swagger_ui_files_are_the_published_ones(name: str) -> None:
     content = (STATIC / name).read_bytes() + TAKEN_OUT.get(name, b"")
     assert hashlib.sha256(content).hexdigest() == PUBLISHED[name]
 

@@ -179,7 +179,7 @@ async def test_the_next_connection_is_served_as_if_nothing_had_been(port: int, p
 
 
 @pytest.mark.parametrize("module", ["connection", "answer", "upgrades", "refusal"])
-def test_what_speaks_http_knows_nothing_of_the_service(module: str) -> None:
+def test_the_http_connection_imports_nothing_of_the_service(module: str) -> None:
     assert all(name.startswith("taskward.server.") for name in imports(f"taskward.server.{module}"))
 
 

@@ -218,7 +218,7 @@ def test_a_stamp_holds_until_a_file_or_a_word_changes(tmp_path: Path, monkeypatc
     assert not install.Stamp(stamp, [lock], "v20").holds()
 
 
-def test_what_a_build_makes_is_not_what_it_depends_on(tmp_path: Path) -> None:
+def test_build_outputs_are_not_among_its_sources(tmp_path: Path) -> None:
     for name in ("app/page.tsx", "package.json", ".next/BUILD_ID", "node_modules/x/index.js", "e2e/a.spec.ts"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

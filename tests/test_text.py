@@ -102,5 +102,5 @@ def test_composing_settles_and_visibility_does_not_depend_on_it(text: str) -> No
 
 
 @pytest.mark.parametrize("value", [None, 1, ["e\u0301"], {"a": 1}])
-def test_what_is_no_text_is_left_for_others_to_refuse(value: Any) -> None:
+def test_values_that_are_no_text_are_passed_on(value: Any) -> None:
     assert composed(value) == value

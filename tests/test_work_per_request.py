@@ -100,7 +100,7 @@ async def test_a_repeated_idempotency_key_is_one_round_trip_more(alice: Any, wir
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/openapi.json", "/api/nothing", "/api/me/tasks/not-a-uuid"])
-async def test_what_needs_no_database_does_not_ask_it(path: str, alice: Any, wire: CountingWire) -> None:
+async def test_requests_that_need_no_database_make_no_statement(path: str, alice: Any, wire: CountingWire) -> None:
     await new(alice)
     wire.clear()
     await alice.get(path)
@@ -154,7 +154,7 @@ sys.exit(main())
 """
 
 
-async def test_what_is_made_at_the_start_is_never_walked_by_the_collector_again(
+async def test_objects_made_at_start_are_frozen_for_the_collector(
     issuer: Issuer, database_url: str, tmp_path: Path
 ) -> None:
     """A walk over all of it takes 50 ms, in which nobody is answered; lists bring on several a second."""

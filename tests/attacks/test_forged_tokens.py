@@ -25,7 +25,7 @@ def tally() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name.encode("ascii", "replace").decode())
-async def test_a_forged_token_is_refused_without_a_sound(
+async def test_a_forged_token_is_refused_without_requests_or_tracebacks(
     attack: Attack,
     target: Target,
     caplog: pytest.LogCaptureFixture,

@@ -41,5 +41,5 @@ async def test_a_token_in_an_answer_is_seen_and_so_this_test_alone_may_print_tok
         (b"-----BEGIN PUBLIC KEY-----", False),
     ],
 )
-def test_what_counts_as_a_leak(content: bytes, seen: bool) -> None:
+def test_texts_that_count_as_a_leak(content: bytes, seen: bool) -> None:
     assert leaks.leaks(content) == seen

@@ -128,7 +128,7 @@ async def test_a_postgresql_without_the_table_or_without_a_server_accepts_nothin
     await databases.drop(empty)
 
 
-async def test_what_has_expired_is_deleted_and_nothing_else(table: str) -> None:
+async def test_only_expired_rows_are_deleted(table: str) -> None:
     store = PostgresReplays(table)
     assert await store.first_use(b"a" * 16, -1)
     assert await store.first_use(b"b" * 16, 60)

@@ -20,7 +20,7 @@ async def test_delete_answers_204_once_and_404_ever_after(me: Person, unchanged:
         problem(await me.patch(f"{address}/complete"), 404, "not_found")
 
 
-async def test_clearing_takes_the_completed_ones_and_says_how_many(me: Person) -> None:
+async def test_clearing_deletes_completed_tasks_and_returns_their_number(me: Person) -> None:
     if (await me.everything())[1]["completed"]:
         pytest.skip("live: would clear completed tasks that were there before")
     kept = await create(me)

@@ -8,9 +8,7 @@ from .conftest import InProcess, Person, Unchanged, Variant
 from .saying import ENDPOINTS, ORIGIN, TASKS, always_present, create, lets_the_browser_read, ok, problem
 
 
-async def test_a_crash_is_500_in_the_one_shape_and_tells_nothing(
-    mocked: InProcess, me: Person, unchanged: Unchanged
-) -> None:
+async def test_a_crash_is_500_without_any_detail(mocked: InProcess, me: Person, unchanged: Unchanged) -> None:
     import asyncpg
 
     connection = await asyncpg.connect(mocked.database_url)

@@ -31,7 +31,7 @@ async def test_a_path_that_does_not_exist_is_404_and_redirects_nowhere(me: Perso
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api//", "/api//me/tasks", "/api/%0A/tasks"])
-async def test_a_path_that_names_nobody_is_nobodys(me: Person, path: str) -> None:
+async def test_a_path_with_an_empty_user_is_not_the_callers(me: Person, path: str) -> None:
     response = await me.get(path)
     if response.status_code == 403:
         problem(response, 403, "authorization_error", "not_owner")

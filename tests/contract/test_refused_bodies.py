@@ -106,7 +106,7 @@ async def test_json_that_is_no_object_is_422(
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 5000])
-async def test_numbers_that_are_none_are_refused(me: Person, unchanged: Unchanged, value: str) -> None:
+async def test_invalid_numbers_are_refused(me: Person, unchanged: Unchanged, value: str) -> None:
     async with unchanged(me):
         for name in ("title", "completed", "colour"):
             body = f'{{"title": "a", "{name}": {value}}}'.encode()
@@ -126,7 +126,7 @@ async def test_a_title_is_required(me: Person, unchanged: Unchanged, method: str
             problem(response, 422, "validation_error", fields={"title"})
 
 
-async def test_what_a_refusal_says_does_not_repeat_what_was_sent(me: Person) -> None:
+async def test_a_refusal_repeats_nothing_of_the_request(me: Person) -> None:
     secret = "hunter2-" + "x" * 300
     response = await me.post(TASKS, json={"title": secret, "description": ["hunter2"]})
     problem(response, 422, "validation_error", fields={"title", "description"})

@@ -30,7 +30,7 @@ def alike(*responses: httpx.Response) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-async def test_the_path_of_somebody_else_is_403_whoever_they_are(
+async def test_the_path_of_another_user_is_403_whether_the_user_exists_or_not(
     me: Person, other: Person, unchanged: Unchanged, method: str, path: str
 ) -> None:
     theirs = await create(other)
@@ -96,7 +96,7 @@ async def test_a_subject_of_odd_characters_works_through_me(mocked: InProcess, m
     ("method", "suffix"),
     [("GET", ""), ("PUT", ""), ("PATCH", ""), ("PATCH", "/complete"), ("DELETE", "")],
 )
-async def test_another_persons_task_looks_like_one_that_never_was(
+async def test_another_persons_task_is_answered_like_an_unused_id(
     me: Person, other: Person, unchanged: Unchanged, method: str, suffix: str
 ) -> None:
     theirs = await create(other)
@@ -137,7 +137,7 @@ async def test_another_persons_idempotency_key_is_just_a_new_key(me: Person, oth
     assert ok(await other.post(TASKS, json={"title": "theirs"}, headers=key)) == theirs
 
 
-async def test_lists_counts_and_clearing_are_about_ones_own(me: Person, other: Person, marker: str) -> None:
+async def test_lists_counts_and_clearing_use_only_the_callers_tasks(me: Person, other: Person, marker: str) -> None:
     if me_has := (await me.everything())[1]["completed"]:
         pytest.skip(f"live: would clear {me_has} completed tasks that were there before")
     async_before = await other.everything()

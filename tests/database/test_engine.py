@@ -58,14 +58,14 @@ async def test_one_request_after_the_other_uses_one_connection(make: Make) -> No
     assert pool.usage() == (1, 1)
 
 
-async def test_there_are_never_more_connections_than_places_and_everybody_is_served(make: Make) -> None:
+async def test_there_are_never_more_connections_than_slots_and_every_request_is_served(make: Make) -> None:
     pool = await make(3)
     rows = await asyncio.gather(*(fetch(pool, "SELECT pg_backend_pid(), pg_sleep(0.01)") for _ in range(30)))
     assert len({row[0][0] for row in rows}) == 3
     assert (pool.opened, pool.usage()) == (3, (3, 3))
 
 
-async def test_those_who_wait_are_served_in_the_order_they_came(make: Make) -> None:
+async def test_waiters_get_slots_in_order(make: Make) -> None:
     pool, order = await make(1), list[int]()
 
     async def ask(number: int) -> None:
@@ -84,7 +84,7 @@ async def test_an_error_of_the_servers_leaves_the_connection_fit(make: Make) -> 
     assert await pid(pool) == before
 
 
-async def test_a_connection_lost_while_idle_is_replaced_and_nobody_notices(make: Make, database_url: str) -> None:
+async def test_a_connection_lost_while_idle_is_replaced_without_a_failed_request(make: Make, database_url: str) -> None:
     pool = await make()
     before = await pid(pool)
     await end_session(database_url, before)
@@ -170,7 +170,7 @@ async def test_a_server_that_does_not_answer_a_new_connection_is_given_up_within
     server.close()
 
 
-async def test_places_come_back_when_connecting_fails() -> None:
+async def test_slots_are_released_when_connecting_fails() -> None:
     refusals = 0
 
     async def refused() -> Any:
@@ -246,7 +246,7 @@ async def test_a_server_that_has_gone_silent_costs_one_timeout_and_not_one_for_e
     assert await pid(pool) not in old
 
 
-async def test_a_connection_unused_for_too_long_is_replaced_and_nobody_waits_for_it(make: Make) -> None:
+async def test_a_connection_unused_for_too_long_is_replaced_without_a_wait(make: Make) -> None:
     pool = await make(2, idle=0.05)
     before = await pid(pool)
     assert await pid(pool) == before
@@ -267,7 +267,7 @@ async def test_a_request_waits_once_for_the_timeout_and_not_again_for_each_thing
     await running
 
 
-async def test_a_request_cancelled_while_its_connection_opens_leaves_none_open(make: Make, database_url: str) -> None:
+async def test_a_request_cancelled_while_connecting_leaves_no_connection_open(make: Make, database_url: str) -> None:
     pool = await make(2)
     tasks = [asyncio.ensure_future(pid(pool)) for _ in range(2)]
     await asyncio.sleep(0.001)
@@ -283,7 +283,7 @@ async def pid_row(database: Database) -> Any:
     return (await fetch(database, "SELECT pg_backend_pid() AS pid, pg_sleep(0.02)"))[0]
 
 
-async def test_a_limit_that_a_database_sets_for_idle_sessions_ends_none_of_ours(
+async def test_idle_session_timeouts_of_a_database_end_no_connection_of_the_service(
     databases: Databases, database_url: str
 ) -> None:
     """The server would end one just as a request takes it; DATABASE_IDLE says when ours are too old."""

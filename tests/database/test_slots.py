@@ -41,7 +41,7 @@ async def test_those_who_wait_are_served_in_turn() -> None:
     assert served == [0, 1, 2, 3, 4]
 
 
-async def test_whoever_waits_past_the_deadline_gets_a_timeout_and_the_others_wait_on() -> None:
+async def test_a_waiter_past_its_deadline_gets_a_timeout_and_later_waiters_stay_queued() -> None:
     slots = Slots(1)
     await slots.take(0)
     early, late = asyncio.create_task(slots.take(10)), asyncio.create_task(slots.take(20))

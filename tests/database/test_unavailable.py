@@ -57,7 +57,7 @@ async def test_an_address_that_leads_nowhere_is_unavailable_with_its_state_and_n
     ],
     ids=["a row that a constraint refuses", "an argument that its column cannot hold"],
 )
-async def test_a_statement_that_is_a_bug_is_told_without_what_somebody_wrote(
+async def test_a_failed_statement_is_logged_without_values_of_rows(
     database_url: str, values: dict[str, object], what: str
 ) -> None:
     """PostgreSQL's DETAIL holds the whole row, asyncpg's message the argument; tracebacks go to the log."""

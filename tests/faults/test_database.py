@@ -227,7 +227,7 @@ async def test_a_statement_that_waits_for_a_lock_ends_in_time_and_leaves_nothing
     reliability("Slow statement (row locked)", requests=5, unavailable=1, missing=0, doubled=0, wrong=0)
 
 
-async def test_an_exhausted_pool_tells_people_to_come_back_and_then_serves_them(
+async def test_an_exhausted_pool_answers_503_with_retry_after_and_recovers(
     people: People, service: Service, keys: tuple[Issuer, str], postgres: EmbeddedPostgres, reliability: Report
 ) -> None:
     async def exhausted(ledger: Ledger) -> None:

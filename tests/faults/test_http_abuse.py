@@ -126,7 +126,7 @@ SMUGGLING = {
 
 @pytest.mark.parametrize("pieces", ["at once", "piece by piece"])
 @pytest.mark.parametrize("shape", SMUGGLING)
-async def test_what_two_readers_might_take_for_different_requests_is_refused(
+async def test_a_message_that_parsers_could_read_differently_is_refused(
     service: Service, token: bytes, database: str, shape: str, pieces: str
 ) -> None:
     before = await dump(database)
@@ -162,9 +162,7 @@ START = {
 
 
 @pytest.mark.parametrize("start", START)
-async def test_what_is_not_http_as_we_speak_it_is_refused_in_the_shape_of_every_error(
-    service: Service, start: str
-) -> None:
+async def test_malformed_http_is_refused_with_problem_json(service: Service, start: str) -> None:
     found = await exchange(service.port, START[start] + NEXT)
     assert (found.statuses, found.closed) == ([400], True)
     assert_is_a_problem(found.replies[0], 400)
@@ -251,7 +249,7 @@ async def test_floods_on_many_connections_cost_bounded_memory(service: Service, 
         pytest.param((b"content-length: 999999999999", b"x" * 65_536), id="announced body"),
     ],
 )
-async def test_a_body_without_end_is_refused_and_then_no_longer_read(
+async def test_an_endless_body_is_refused_and_then_not_read_further(
     service: Service, token: bytes, endless: tuple[bytes, bytes]
 ) -> None:
     field, piece = endless
@@ -267,7 +265,7 @@ async def test_a_body_without_end_is_refused_and_then_no_longer_read(
     wire.close()
 
 
-async def test_trailers_without_end_are_no_longer_read(service: Service, token: bytes) -> None:
+async def test_endless_trailers_are_not_read_further(service: Service, token: bytes) -> None:
     wire = await Wire.to(service.port)
     await wire.send(post(token, te), chunked.removesuffix(b"\r\n"))
     sent = 0
@@ -280,7 +278,7 @@ async def test_trailers_without_end_are_no_longer_read(service: Service, token: 
     wire.close()
 
 
-async def test_trailers_cost_no_memory_while_they_come_nor_afterwards(service: Service, reliability: Report) -> None:
+async def test_trailers_take_no_memory(service: Service, reliability: Report) -> None:
     """Eight million bytes of trailers are more than a million fields; nobody needs a token to send them."""
     before = resident(service.process.pid)
     trailers = b"".join(b"%02x:b\r\n" % (number % 256) for number in range(1_200_000))
@@ -294,7 +292,7 @@ async def test_trailers_cost_no_memory_while_they_come_nor_afterwards(service: S
     assert grown < 20_000_000
 
 
-async def test_pipelines_without_end_cost_no_memory_and_nobody_waits(service: Service, reliability: Report) -> None:
+async def test_endless_pipelines_take_no_memory_and_delay_no_request(service: Service, reliability: Report) -> None:
     before = resident(service.process.pid)
     wires = [await Wire.to(service.port) for _ in range(10)]
     sending = [asyncio.create_task(wire.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 10_000)) for wire in wires]
@@ -310,7 +308,7 @@ async def test_pipelines_without_end_cost_no_memory_and_nobody_waits(service: Se
 
 @pytest.mark.parametrize("fields", [(), (b"connection: close",)], ids=["kept", "to be closed"])
 @pytest.mark.parametrize("size", [300_000, 4_000_000])
-async def test_the_answer_to_a_refused_upload_arrives_whatever_is_still_being_sent(
+async def test_the_answer_to_a_refused_upload_arrives_while_the_client_still_sends(
     service: Service, token: bytes, size: int, fields: tuple[bytes, ...]
 ) -> None:
     def upload() -> int:
@@ -324,7 +322,7 @@ async def test_the_answer_to_a_refused_upload_arrives_whatever_is_still_being_se
         assert await asyncio.to_thread(upload) == 413
 
 
-async def test_what_is_no_request_is_told_so_after_an_answer_that_came_early_too(service: Service) -> None:
+async def test_a_malformed_request_after_an_early_answer_is_400(service: Service) -> None:
     wire = await Wire.to(service.port)
     await wire.send(post(b"", b"content-length: 15"))
     assert (await wire.answer()).status == 401
@@ -347,9 +345,7 @@ async def test_a_connection_is_kept_as_long_after_an_answer_that_came_early_as_a
 
 
 @pytest.mark.parametrize("broken", [b"xyz\r\n", b"fffffffffffffffff\r\n"])
-async def test_a_body_that_was_asked_for_and_is_none_is_400_and_no_crash(
-    service: Service, token: bytes, broken: bytes
-) -> None:
+async def test_a_broken_body_after_100_continue_is_400(service: Service, token: bytes, broken: bytes) -> None:
     found = await exchange(service.port, post(token, te, b"expect: 100-continue") + broken)
     assert [status for status in found.statuses if status != 100] == [400]
     assert "crashed" not in service.said()
@@ -366,7 +362,7 @@ async def test_a_refusal_in_the_middle_of_a_long_body_reaches_a_client_that_goes
     assert await asyncio.to_thread(send) in (400, 413)
 
 
-async def test_who_is_gone_before_the_answers_are_leaves_no_traceback(service: Service) -> None:
+async def test_a_client_that_leaves_before_its_answers_causes_no_traceback(service: Service) -> None:
     def leave() -> None:
         wire = socket.socket()
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -455,7 +451,7 @@ async def test_a_path_means_what_it_says_and_nothing_else(service: Service, toke
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path.startswith("/api/")], ids=lambda path: path[:60])
-async def test_without_a_token_every_private_path_is_401_whatever_it_looks_like(service: Service, path: str) -> None:
+async def test_every_private_path_is_401_without_a_token(service: Service, path: str) -> None:
     found = await exchange(service.port, f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
     assert found.statuses == [401]
     assert found.replies[0].get("www-authenticate") == "Bearer"
@@ -607,7 +603,7 @@ async def test_an_upgrade_that_is_not_taken_is_ignored_and_the_body_read(
         assert (reply.status, reply.problem["completed"]) == (200, expected), (method, path, reply)
 
 
-async def test_what_is_pipelined_behind_an_offer_is_answered_in_its_turn(service: Service, token: bytes) -> None:
+async def test_a_request_pipelined_behind_an_upgrade_is_answered_in_order(service: Service, token: bytes) -> None:
     offer = OFFERS["h2c (RFC 7540 §3.2), as Java and curl offer it"]
     requests = [
         post(token, offer.rstrip(b"\r\n"), b"content-length: 15") + BODY,
@@ -630,7 +626,7 @@ async def test_an_offer_to_upgrade_hides_no_bad_framing(service: Service, token:
     assert found.closed
 
 
-async def test_what_follows_connect_is_never_read_as_a_request(service: Service) -> None:
+async def test_bytes_after_connect_are_never_read_as_a_request(service: Service) -> None:
     found = await exchange(service.port, b"CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n" + NEXT)
     assert len(found.replies) == 1
     assert found.replies[0].status >= 400
@@ -660,7 +656,7 @@ async def test_a_request_that_breaks_off_changes_nothing_and_leaves_no_traceback
     assert await dump(database) == before
 
 
-async def test_who_says_no_more_after_a_request_still_gets_the_answer(service: Service, token: bytes) -> None:
+async def test_a_half_closed_client_still_gets_the_answer(service: Service, token: bytes) -> None:
     wire = await Wire.to(service.port)
     await wire.send(post(token, length) + BODY)
     wire.writer.write_eof()

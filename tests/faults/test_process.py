@@ -53,7 +53,7 @@ async def keys() -> AsyncIterator[tuple[Issuer, str]]:
 
 
 @pytest.mark.parametrize("restarts", [2, pytest.param(8, marks=pytest.mark.torture)])
-async def test_a_rolling_restart_of_two_replicas_fails_nobody(
+async def test_a_rolling_restart_of_two_replicas_fails_no_request(
     keys: tuple[Issuer, str], database: str, tmp_path: Path, reliability: Report, restarts: int
 ) -> None:
     statuses: Counter[int] = Counter()
@@ -295,7 +295,7 @@ async def trickle(wire: Wire, every: float = 0.02) -> None:
             await asyncio.sleep(every)
 
 
-async def test_who_never_finishes_a_request_is_not_waited_for(
+async def test_a_client_that_never_finishes_a_request_is_disconnected(
     impatient: tuple[int, Any], issuer: Issuer, reliability: Report
 ) -> None:
     port, connections = impatient
@@ -326,7 +326,7 @@ async def test_who_never_finishes_a_request_is_not_waited_for(
     reliability("Slow clients: head, body, chunks, second head, nothing", connections=5, closed=5)
 
 
-async def test_who_never_reads_the_answer_is_not_waited_for(
+async def test_a_client_that_never_reads_the_answer_is_disconnected(
     impatient: tuple[int, Any], issuer: Issuer, reliability: Report
 ) -> None:
     port, connections = impatient
@@ -355,7 +355,7 @@ async def test_who_never_reads_the_answer_is_not_waited_for(
 
 
 @pytest.mark.torture
-async def test_slow_clients_by_the_hundred_keep_nobody_from_being_served(
+async def test_hundreds_of_slow_clients_block_no_other_request(
     keys: tuple[Issuer, str], database: str, tmp_path: Path, reliability: Report
 ) -> None:
     async with serving(*keys, database, tmp_path) as service:
@@ -388,7 +388,7 @@ def resident(pid: int | str) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 @pytest.mark.parametrize("number", [200, pytest.param(5000, marks=pytest.mark.torture)])
-async def test_idle_connections_cost_little_and_slow_nobody_down(
+async def test_idle_connections_take_little_memory_and_delay_no_request(
     keys: tuple[Issuer, str], database: str, tmp_path: Path, reliability: Report, number: int
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

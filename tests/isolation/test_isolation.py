@@ -83,7 +83,7 @@ def test_every_endpoint_of_the_application_is_tried_here(endpoints: list[tuple[s
     assert set(endpoints) == set(REQUESTS)
 
 
-async def test_another_persons_id_is_answered_as_one_that_never_was(
+async def test_another_persons_id_is_answered_like_an_unused_one(
     endpoints: list[tuple[str, str]], alice: Person, bob: Person, database_url: str, reliability: Report
 ) -> None:
     asked = told_apart = 0
@@ -116,7 +116,7 @@ async def test_another_persons_id_is_answered_as_one_that_never_was(
     reliability("Another person's task id and one that never was", requests=asked, told_apart=told_apart)
 
 
-async def test_another_persons_path_is_answered_alike_whoever_they_are(
+async def test_another_persons_path_is_answered_like_a_path_of_no_person(
     endpoints: list[tuple[str, str]], alice: Person, bob: Person, database_url: str, reliability: Report
 ) -> None:
     asked = told_apart = 0
@@ -141,7 +141,7 @@ async def test_another_persons_path_is_answered_alike_whoever_they_are(
     reliability("Another person's path and one of nobody", requests=asked, told_apart=told_apart)
 
 
-async def test_another_persons_cursor_is_answered_as_a_made_up_one(
+async def test_another_persons_cursor_is_answered_like_a_made_up_one(
     alice: Person, bob: Person, reliability: Report
 ) -> None:
     await furnish(alice, "own")
@@ -159,7 +159,7 @@ async def test_another_persons_cursor_is_answered_as_a_made_up_one(
     reliability("Another person's cursor and a made-up one", requests=asked, told_apart=told_apart)
 
 
-async def test_another_persons_idempotency_key_is_a_key_nobody_used(alice: Person, bob: Person) -> None:
+async def test_another_persons_idempotency_key_acts_like_an_unused_one(alice: Person, bob: Person) -> None:
     theirs = await furnish(bob, "secret")
     for key in (theirs["key"], "never used"):
         for body, status in ({"title": "mine"}, 201), ({"title": "mine"}, 200), ({"title": "other"}, 422):
@@ -255,7 +255,7 @@ async def test_default_deny_every_path_under_api_is_401_without_a_token_known_or
             assert (await client.request(method, path)).status_code == 401, (method, path)
 
 
-async def test_default_deny_holds_for_paths_nobody_thought_of(client: httpx.AsyncClient) -> None:
+async def test_random_paths_below_api_need_a_token(client: httpx.AsyncClient) -> None:
     paths: list[str] = []
 
     @settings(max_examples=200, deadline=None, database=None)

@@ -45,7 +45,7 @@ async def database_url(database_url: str, wire: CountingWire) -> AsyncIterator[s
 
 
 @pytest.mark.parametrize("what", ASKED)
-async def test_another_persons_id_is_the_same_work_as_one_that_never_was(
+async def test_another_persons_id_takes_the_same_work_as_an_unused_one(
     alice: httpx.AsyncClient, bob: httpx.AsyncClient, wire: CountingWire, what: str
 ) -> None:
     method, below, options = ASKED[what]

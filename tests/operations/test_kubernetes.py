@@ -115,7 +115,7 @@ def secret_names(component: str) -> dict[str, bool]:
     return {reference["key"]: reference.get("optional", False) for reference in references}
 
 
-def test_the_settings_are_ones_that_the_two_halves_read() -> None:
+def test_every_setting_is_read_by_service_or_web_client() -> None:
     given = dict(named("ConfigMap", "taskward")["data"])
     web = (ROOT / "web/lib/server/settings.ts").read_text() + (ROOT / "web/server/start.mjs").read_text()
     fields = {field.upper() for field in Settings.model_fields}

@@ -97,7 +97,7 @@ async def everything(service: Service, token: str) -> dict[str, bool]:
     return found
 
 
-async def test_an_upgrade_and_the_way_back_fail_nobody_and_lose_nothing(
+async def test_an_upgrade_and_a_downgrade_fail_no_request_and_lose_no_data(
     old_source: Path, empty_database_url: str, tmp_path: Path
 ) -> None:
     issuer = Issuer()

@@ -148,7 +148,7 @@ async def test_one_idempotency_key_at_every_replica_at_once_makes_one_task(repli
     assert await rows(replicas.postgres, sub) == 3
 
 
-async def test_what_one_replica_wrote_every_other_shows_at_once_with_the_same_etag(replicas: Replicas) -> None:
+async def test_a_change_at_one_replica_is_visible_at_every_other_with_the_same_etag(replicas: Replicas) -> None:
     async with replicas.clients(f"etag-{len(replicas.services)}") as clients:
         for writer in clients:
             created = await writer.post(TASKS, json={"title": "written here"})

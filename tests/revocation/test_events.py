@@ -49,7 +49,7 @@ async def test_the_stream_has_the_headers_of_a_stream_and_of_every_answer(start:
         assert "x-request-id" in headers
 
 
-async def test_nobody_hears_of_anybody_elses_tasks_nor_of_what_changed_nothing(start: Start) -> None:
+async def test_a_stream_has_no_events_of_other_people_or_of_unchanged_tasks(start: Start) -> None:
     replica = await start()
     ada, bob = await replica.person("ada"), await replica.person("bob")
     key = {"idempotency-key": "k"}
@@ -170,7 +170,7 @@ async def test_two_hundred_changes_are_seen_through_another_replica_within_a_sec
     assert late[197] < 1
 
 
-def test_a_notification_fits_whatever_is_collected() -> None:
+def test_a_notification_never_exceeds_the_payload_limit() -> None:
     from uuid import uuid4
 
     few = {(digest("a", 16), digest("t", 8)): {str(uuid4()) for _ in range(50)}, (digest("b", 16), ""): None}

@@ -133,7 +133,7 @@ async def test_ids_committed_out_of_order(four: Four, postgres: EmbeddedPostgres
     assert max(took) <= LIMIT
 
 
-async def test_a_row_that_nobody_announced(four: Four, reliability: Report) -> None:
+async def test_a_row_without_a_notification_is_read(four: Four, reliability: Report) -> None:
     took = []
     for number in range(10):
         token = await four.signed_in("silent", f"silent-{number}")

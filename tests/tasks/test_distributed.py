@@ -42,7 +42,7 @@ def test_set_computes_nothing_from_a_column_but_the_later_time_and_the_opposite_
     assert re.fullmatch(r"(, |\w+=\$\d+::[A-Z]+(\(\d+\))?)*", rest), changed
 
 
-async def test_what_the_later_time_is_made_of_is_immutable(database_url: str) -> None:
+async def test_the_functions_of_updated_at_are_immutable(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     try:
         for function in LATER[1]:

@@ -54,7 +54,7 @@ async def planner(databases: Databases, migrated_template: str) -> AsyncIterator
 # the strangers who learn nothing.
 test_three_people_notice_no_difference = test_three_people.test_three_people_get_the_answers_the_model_foretells
 endpoints = test_isolation.endpoints
-test_strangers_learn_nothing_here_either = test_isolation.test_another_persons_id_is_answered_as_one_that_never_was
+test_strangers_learn_nothing_here_either = test_isolation.test_another_persons_id_is_answered_like_an_unused_one
 
 
 async def test_every_row_is_still_there_and_people_are_spread_over_all_partitions(planner: Planner) -> None:

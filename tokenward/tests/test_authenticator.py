@@ -245,7 +245,7 @@ async def test_no_log_line_ever_holds_any_part_of_a_token(caplog: pytest.LogCapt
                 assert part not in text
 
 
-async def test_each_refusal_is_told_with_its_reason_its_address_and_its_kid(caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_refusal_is_reported_with_reason_client_ip_and_kid(caplog: pytest.LogCaptureFixture) -> None:
     async with world() as w:
         caplog.clear()
         await w.outcome(w.issuer.token("alice", aud="x"), "198.51.100.7")
@@ -277,7 +277,7 @@ def test_a_kid_in_the_log_is_short_printable_ascii(kid: str | None, shown: str |
     assert safe_kid(kid) == shown
 
 
-async def test_outcomes_are_told_apart_for_whoever_counts_them() -> None:
+async def test_outcomes_have_different_labels() -> None:
     async with world() as w:
         token = w.issuer.token("alice")
         w.at_once(token)
@@ -291,7 +291,7 @@ async def test_outcomes_are_told_apart_for_whoever_counts_them() -> None:
         assert w.events.counts == {"verified": 1, "cached": 1, "missing": 1, "refused": 1, "unavailable": 1}
 
 
-async def test_an_address_nobody_knows_is_neither_counted_nor_a_crash() -> None:
+async def test_an_unknown_client_ip_is_not_counted() -> None:
     async with world(limit="1/hour") as w:
         for _ in range(5):
             assert await w.outcome("a.b.c", None) in ("shape", "header")

@@ -22,7 +22,7 @@ from world import gathered, world
 
 
 @pytest.mark.parametrize("alg", HOLDERS)
-async def test_a_token_with_a_proof_of_its_key_is_accepted_whatever_the_keys_algorithm(alg: str) -> None:
+async def test_a_token_with_a_proof_of_its_key_is_accepted_for_every_algorithm(alg: str) -> None:
     async with guarded() as g:
         token = g.token(HOLDERS[alg])
         for _ in range(3):  # the token and the key of the proof are known from the second time on
@@ -287,7 +287,7 @@ async def test_a_store_that_is_down_or_silent_is_503_and_nothing_is_accepted(mon
 # Nonces
 
 
-async def test_with_nonces_a_proof_without_one_is_told_which_and_with_it_accepted() -> None:
+async def test_a_proof_without_the_required_nonce_is_refused_with_the_nonce() -> None:
     async with guarded(nonces=Nonces(seconds=300)) as g:
         token = g.token()
         for nonce in (ABSENT, "", "made up", "ä", None, 7):
@@ -329,7 +329,7 @@ async def test_only_trials_count_for_the_throttle() -> None:
         assert (await g.refusal(OTHER.headers(token, "GET", URL))).status == 429
 
 
-def test_what_cannot_be_used_is_said_when_it_is_built() -> None:
+def test_unusable_parameters_are_reported_at_construction() -> None:
     for options in (
         {"algorithms": ["HS256"]}, {"algorithms": []}, {"window": 0}, {"window": 3600}, {"public_url": "api.example"},
         {"origin": "ftp://x"},

@@ -166,7 +166,7 @@ async def test_a_header_that_is_no_proof_is_refused(name: str, seen: bool) -> No
         (None, lambda usual: usual + b"\0"),
     ],
 )
-async def test_json_with_two_meanings_is_none(header: Any, claims: Any) -> None:
+async def test_json_with_two_readings_is_refused(header: Any, claims: Any) -> None:
     async with guarded() as g:
         token = g.token()
         head = as_json({"typ": "dpop+jwt", "alg": "ES256", "jwk": HOLDER.jwk})

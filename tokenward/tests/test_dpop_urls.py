@@ -39,7 +39,7 @@ from tokenward.keyset import read_key
         ("https://h/a|b[c]", "https://h/a%7Cb%5Bc%5D"),
     ],
 )  # fmt: skip
-def test_urls_that_rfc_3986_calls_one_are_one(one: str, other: str) -> None:
+def test_urls_that_are_equal_by_rfc_3986_match(one: str, other: str) -> None:
     assert normal_url(one) == normal_url(other)
 
 
@@ -49,7 +49,7 @@ def test_urls_that_rfc_3986_calls_one_are_one(one: str, other: str) -> None:
      ("https://h/%3F", "https://h/"), ("https://h/A", "https://h/a"), ("https://h/a+b", "https://h/a%20b"),
      ("https://h/a;b", "https://h/a"), ("https://h:80/", "https://h/"), ("https://h/a%252Fb", "https://h/a%2Fb")],
 )  # fmt: skip
-def test_urls_that_rfc_3986_tells_apart_are_two(one: str, other: str) -> None:
+def test_urls_that_differ_by_rfc_3986_do_not_match(one: str, other: str) -> None:
     assert normal_url(one) != normal_url(other)
 
 
@@ -139,7 +139,7 @@ def test_the_proofs_and_the_thumbprint_of_rfc_9449() -> None:
         verifier.verify(resource[:-4] + "AAAA", token, jkt, target, 1_562_262_618)
 
 
-def test_a_proof_for_the_token_endpoint_is_none_for_a_resource() -> None:
+def test_a_proof_for_the_token_endpoint_is_refused_by_a_resource() -> None:
     """§4.1 and §5: genuine, of the same key, but made for no access token."""
     header = (
         "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0Rsc"

@@ -70,7 +70,7 @@ async def test_a_good_token_passes_every_check_and_each_says_what_it_saw(desk: D
     assert desk.issuer.signer.kid in seen["signature"]
 
 
-async def test_every_check_that_fails_is_told_at_once(desk: Desk) -> None:
+async def test_explain_reports_every_failed_check_at_once(desk: Desk) -> None:
     findings = await desk.findings(desk.issuer.token("", iss="x", aud="y", exp=NOW - 60, iat=NOW - 120))
     failed = {finding.check for finding in findings if finding.passed is False}
     assert failed == {"issuer", "audience", "subject", "expiry"}
@@ -118,7 +118,7 @@ async def test_an_algorithm_that_is_not_allowed_names_the_setting_and_better_aut
     assert "jwks.keyPairConfig.alg" in failed.advice
 
 
-async def test_an_algorithm_that_is_not_its_keys_is_told_from_a_wrong_signature(desk: Desk) -> None:
+async def test_explain_distinguishes_a_wrong_algorithm_from_a_wrong_signature(desk: Desk) -> None:
     key = desk.issuer.rotate(key=spare_key("RS256"))
     desk.verifier = TokenVerifier(desk.verifier.issuers, desk.verifier.audiences, frozenset({"RS256", "RS512"}))
     failed = await desk.refused(compact({"alg": "RS512", "kid": key.kid}, desk.issuer.claims(), key.sign))
@@ -126,7 +126,7 @@ async def test_an_algorithm_that_is_not_its_keys_is_told_from_a_wrong_signature(
     assert "a key for RS256" in failed.seen
 
 
-async def test_a_signature_of_another_servers_key_under_the_same_kid_says_so(desk: Desk) -> None:
+async def test_explain_names_a_signature_by_another_servers_key_of_the_same_kid(desk: Desk) -> None:
     stranger = SigningKey.new("EdDSA", desk.issuer.signer.kid)
     failed = await desk.refused(desk.issuer.token(key=stranger))
     assert failed.check == "signature"
@@ -134,7 +134,7 @@ async def test_a_signature_of_another_servers_key_under_the_same_kid_says_so(des
     assert "another server signed it under the same kid" in failed.advice
 
 
-async def test_an_unknown_kid_is_told_with_every_kid_on_offer_and_those_left_out(desk: Desk) -> None:
+async def test_explain_lists_the_usable_and_unusable_kids_for_an_unknown_kid(desk: Desk) -> None:
     offered, gone = desk.issuer.signer, SigningKey.new()
     private = {**spare_key("EdDSA", 1).jwk(), "d": "AAAA"}
     hostile = {**spare_key("EdDSA", 1).jwk(), "kid": "\x1b[2J"}
@@ -157,7 +157,7 @@ async def test_a_token_without_kid_says_what_is_missing(desk: Desk) -> None:
     assert "tokens need a kid" in failed["header"].advice
 
 
-async def test_a_clock_that_is_off_is_told_by_how_much(desk: Desk) -> None:
+async def test_a_wrong_clock_is_reported_with_the_difference(desk: Desk) -> None:
     failed = await desk.refused(desk.issuer.token(iat=NOW + 90, exp=NOW + 990))
     assert failed.check == "times"
     assert "90 seconds ahead of this one and leeway is 30" in failed.advice
@@ -207,7 +207,7 @@ async def test_an_encrypted_token_is_recognised(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("nothing", ["", " \n", "Bearer "])
-async def test_nothing_at_all_is_told_how_to_give_one(desk: Desk, nothing: str) -> None:
+async def test_explain_without_a_token_says_how_to_give_one(desk: Desk, nothing: str) -> None:
     failed = await desk.refused(nothing)
     if nothing.strip():
         assert "session token" in failed.advice
@@ -215,7 +215,7 @@ async def test_nothing_at_all_is_told_how_to_give_one(desk: Desk, nothing: str) 
         assert "read it from standard input" in failed.advice
 
 
-async def test_a_token_with_a_line_end_or_quotes_in_it_is_told_to_be_copied_whole(desk: Desk) -> None:
+async def test_explain_advises_to_copy_the_whole_token_for_line_ends_and_quotes(desk: Desk) -> None:
     token = desk.issuer.token()
     for pasted in (f'"{token}"', token[:50] + "\n" + token[50:]):
         assert "copy the whole token" in (await desk.refused(pasted)).advice
@@ -262,7 +262,7 @@ HOSTILE = st.one_of(
     header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64"]), HOSTILE, max_size=4),
     claims=st.dictionaries(st.sampled_from(["iss", "aud", "sub", "iat", "exp", "nbf", "cnf"]), HOSTILE, max_size=6),
 )
-def test_whatever_a_signed_token_says_is_told_and_never_a_crash(header: Any, claims: Any) -> None:
+def test_explain_never_crashes_on_a_signed_token(header: Any, claims: Any) -> None:
     import asyncio
 
     async def told() -> list[Finding]:

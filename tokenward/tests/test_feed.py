@@ -69,7 +69,7 @@ async def following(
             await reader.authenticator.close()
 
 
-async def test_what_was_revoked_before_is_known_and_what_is_revoked_is_refused_at_once() -> None:
+async def test_old_and_new_revocations_are_refused() -> None:
     async with following(prepare=lambda feed: feed.events.append(event("sid", "old"))) as it:
         old, phone, desk = (it.issuer.token("ada", sid=sid) for sid in ("old", "phone", "desk"))
         await it.until(phone, "ok:ada")
@@ -231,7 +231,7 @@ async def test_a_kind_that_is_not_known_is_left_out_and_the_rest_is_taken() -> N
         assert len(it.revocations) == 1
 
 
-async def test_an_event_from_the_future_ends_the_tokens_there_are_and_none_that_will_be_issued() -> None:
+async def test_an_event_from_the_future_revokes_existing_tokens_only() -> None:
     async with following() as it:
         now = int(time.time())
         await it.until(it.issuer.token("ada"), "ok:ada")
@@ -250,7 +250,7 @@ async def test_an_event_is_kept_no_longer_than_a_token_can_live() -> None:
         assert all(ends < longest for ends in it.revocations._sessions.values())
 
 
-async def test_an_event_that_expired_holds_nothing_whatever_the_clocks_say() -> None:
+async def test_an_expired_event_revokes_nothing_with_any_clock() -> None:
     ago = int(time.time()) - 10
     async with following(prepare=lambda feed: feed.events.append(event("sid", "phone", expires_at=ago))) as it:
         await it.until(it.issuer.token("ada", sid="phone"), "ok:ada")
@@ -350,7 +350,7 @@ async def test_a_feed_that_once_repeated_the_nonce_has_to_go_on_with_it() -> Non
         await it.until(it.issuer.token("ada"), "revocations_unavailable", 9)
 
 
-async def test_without_a_nonce_an_old_answer_is_told_by_how_it_falls_behind() -> None:
+async def test_without_a_nonce_an_old_answer_is_detected_by_its_age() -> None:
     async with following(echo=False, max_lag=2) as it:
         await it.until(it.issuer.token("ada"), "ok:ada")
         it.feed.script.extend([reply(it.feed.signed({"after": "0"}))] * 1000)

@@ -62,7 +62,7 @@ def test_better_auth_needs_one_line(url: str, origin: str, keys: str) -> None:
     assert Tokenward.better_auth(url, audience="notes").trusted[0].audience == "notes"
 
 
-def test_every_problem_is_told_at_once_by_its_parameter() -> None:
+def test_misconfigured_lists_every_problem_by_parameter() -> None:
     with pytest.raises(Misconfigured) as refusal:
         Tokenward(
             jwks_url="http://keys.example/jwks", leeway=999, algorithms=["HS256"], auth_failures="five", resource="x"
@@ -76,7 +76,7 @@ def test_every_problem_is_told_at_once_by_its_parameter() -> None:
         Tokenward.better_auth("app.example")
 
 
-def test_a_secret_is_never_in_what_is_told() -> None:
+def test_no_error_text_contains_the_secret() -> None:
     with pytest.raises(Misconfigured) as refusal:
         Tokenward(secret="hunter2")
     assert "hunter2" not in str(refusal.value)

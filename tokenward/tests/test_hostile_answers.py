@@ -133,7 +133,7 @@ async def test_an_attempt_ends_after_its_three_seconds_however_the_server_dawdle
     assert 0.3 < time.monotonic() - began < 60
 
 
-async def test_nobody_listening_is_a_failed_refresh() -> None:
+async def test_a_refused_connection_is_a_failed_refresh() -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         for url in ("http://127.0.0.1:9/jwks", "http://127.0.0.1:1/jwks", "http://[::1]:9/jwks"):
             with pytest.raises(FetchFailed):

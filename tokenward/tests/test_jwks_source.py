@@ -155,7 +155,7 @@ async def test_a_thousand_made_up_kids_cause_at_most_one_fetch_a_second_and_know
         assert 2 <= len(starts) <= 13, starts
 
 
-async def test_a_flood_while_the_issuer_is_down_asks_it_no_more_often_than_its_backoff() -> None:
+async def test_a_flood_while_the_issuer_is_down_does_not_fetch_more_often_than_the_backoff() -> None:
     async with world() as w:
         await w.clock.advance(5)
         w.issuer.always = DOWN
@@ -198,7 +198,7 @@ async def test_the_fetch_is_stamped_before_it_is_made_so_a_slow_one_does_not_add
         assert await second == "unknown_key"
 
 
-async def test_the_number_of_waiting_requests_is_bounded_and_the_rest_is_told_to_come_back() -> None:
+async def test_the_number_of_waiting_requests_is_bounded_and_others_get_retry_after() -> None:
     async with world() as w:
         await w.clock.advance(5)
         gate = asyncio.Event()
@@ -233,7 +233,7 @@ async def test_the_number_of_waiting_requests_is_bounded_and_the_rest_is_told_to
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_what_can_only_refuse_is_checked_before_anything_is_looked_up(name: str, token: object) -> None:
+async def test_checks_without_a_key_come_before_the_key_look_up(name: str, token: object) -> None:
     async with world() as w:
         await w.clock.advance(5)
         with pytest.raises(InvalidToken):
@@ -244,7 +244,7 @@ async def test_what_can_only_refuse_is_checked_before_anything_is_looked_up(name
 # Rotation
 
 
-async def test_a_rotation_right_after_a_fetch_refuses_nobody_and_holds_up_nobody_for_more_than_a_second() -> None:
+async def test_a_rotation_right_after_a_fetch_refuses_no_token_and_delays_none_by_more_than_a_second() -> None:
     async with world() as w:
         await w.clock.advance(10)
         assert await w.outcome(made_up(w.issuer, "made-up")) == "unknown_key"  # spends the fetch
@@ -324,7 +324,7 @@ async def test_a_key_that_is_replaced_under_the_same_kid_no_longer_answers_for_o
         assert w.at_once(w.issuer.token("alice")).subject == "alice"
 
 
-async def test_a_day_of_rotations_every_quarter_of_an_hour_refuses_nobody() -> None:
+async def test_a_day_of_rotations_every_15_minutes_refuses_no_valid_token() -> None:
     async with world() as w:
         outcomes: Counter[str] = Counter()
         for _quarter in range(96):
@@ -360,7 +360,7 @@ async def test_a_set_is_refreshed_ahead_at_about_eighty_percent_of_its_life_and_
     assert len({round(seconds, 3) for seconds in ahead}) > 30, "no jitter"
 
 
-async def test_while_the_issuer_answers_no_request_with_a_known_key_ever_waits() -> None:
+async def test_a_known_key_never_waits_while_the_issuer_answers() -> None:
     async with world() as w:
         for n in range(2000):
             assert w.at_once(w.issuer.token(f"p{n}")).subject == f"p{n}"
@@ -585,7 +585,7 @@ async def test_a_429_is_obeyed_up_to_thirty_seconds(retry_after: str, pause: int
         assert w.at_once(issuer.token("alice")).subject == "alice"
 
 
-async def test_every_failure_that_a_waiter_sees_tells_it_when_to_come_back() -> None:
+async def test_every_failure_of_a_waiter_has_retry_after() -> None:
     issuer = Issuer()
     issuer.always = DOWN
     async with world(issuer=issuer) as w:
@@ -632,7 +632,7 @@ async def test_closing_leaves_no_task_behind() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_an_observer_that_raises_neither_stops_refreshing_nor_refuses_anybody() -> None:
+async def test_an_observer_that_raises_neither_stops_refreshing_nor_refuses_a_token() -> None:
     async with world() as w:
 
         def fail(**_: object) -> None:

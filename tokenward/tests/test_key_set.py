@@ -183,9 +183,7 @@ def test_a_key_that_is_not_fit_is_left_out_with_a_reason_and_spoils_nothing(name
         ("a key that is null", "object"),
     ],
 )
-def test_it_is_this_package_that_finds_it_unfit_whatever_the_library_underneath_would_say(
-    name: str, reason: str
-) -> None:
+def test_unusable_keys_are_refused_here_even_if_the_library_accepts_them(name: str, reason: str) -> None:
     with pytest.raises(UnusableKey, match=reason):
         read_key(BAD[name])
 
@@ -313,7 +311,7 @@ def test_a_document_that_is_no_usable_key_set_is_refused_as_a_whole(body: bytes)
         KeySet.parse(body)
 
 
-def test_what_a_document_says_beside_its_keys_is_ignored() -> None:
+def test_other_members_of_a_key_set_are_ignored() -> None:
     body = json.dumps({"keys": [{**GOOD.jwk(), "x5c": ["AAAA"], "iat": 1, "nbf": 9e99}], "more": [1, {"a": None}]})
     assert len(KeySet.parse(body.encode())) == 1
 
@@ -422,7 +420,7 @@ def test_a_key_verifies_what_its_other_half_signed_and_nothing_else(alg: str) ->
         assert not key.verifies(b"input", bytes(flipped))
 
 
-def test_whatever_the_library_raises_while_verifying_the_signature_is_merely_wrong() -> None:
+def test_every_error_of_the_library_is_a_wrong_signature() -> None:
     key = read_key(GOOD.jwk())
 
     class Broken:

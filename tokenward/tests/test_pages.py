@@ -118,7 +118,7 @@ def test_the_sixth_refused_token_of_a_client_is_429_and_a_good_one_passes(page: 
 
 
 @pytest.mark.parametrize("page", ["fastapi", "litestar", "flask", "django"])
-def test_an_optional_caller_is_nobody_without_a_token_and_refused_with_a_bad_one(page: str, issuer: Issuer) -> None:
+def test_an_optional_caller_is_none_without_a_token_and_refused_with_a_bad_one(page: str, issuer: Issuer) -> None:
     stranger, ada, bad = ask(
         issuer.url, page, 1, get(None, "/hello"), get(issuer.token("ada"), "/hello"), get("bad", "/hello")
     )

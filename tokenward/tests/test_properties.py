@@ -279,7 +279,7 @@ def test_base64url_has_one_spelling_for_every_byte_string(raw: bytes) -> None:
 
 @slow
 @given(text=st.text(alphabet=BASE64URL + "=+/ \n", max_size=40))
-def test_whatever_base64url_is_read_is_read_back_the_same(text: str) -> None:
+def test_accepted_base64url_encodes_to_the_same_text(text: str) -> None:
     try:
         raw = b64url(text)
     except ValueError:

@@ -289,7 +289,7 @@ async def test_each_token_is_taken_once() -> None:
         assert [(await it.push(event)).status_code for _ in range(3)] == [202] * 3
 
 
-async def test_what_could_not_be_kept_may_come_again() -> None:
+async def test_an_event_that_could_not_be_stored_may_be_sent_again() -> None:
     async with world() as it:
         it.ended.failures = 1
         token = it.logout()
@@ -309,7 +309,7 @@ async def test_more_than_may_be_held_is_503_and_what_is_held_stays() -> None:
         assert await it.outcome(sid="s0") == "revoked"
 
 
-async def test_without_keys_the_issuer_is_told_to_come_again() -> None:
+async def test_without_keys_a_pushed_event_gets_503_with_retry_after() -> None:
     issuer = Issuer("https://issuer.example")
     it = World(issuer, "http://127.0.0.1:9/jwks")
     for answer in (await it.push_logout(it.logout()), await it.push(it.event())):
@@ -388,7 +388,7 @@ def _in_fastapi(it: World) -> Any:
 
 
 @pytest.mark.parametrize("mount", [_in_starlette, _in_fastapi])
-async def test_it_works_where_an_application_mounts_it(mount: Callable[[World], Any]) -> None:
+async def test_the_receiver_works_in_a_mounted_application(mount: Callable[[World], Any]) -> None:
     async with world() as it:
         transport = httpx.ASGITransport(mount(it))
         async with httpx.AsyncClient(transport=transport, base_url="http://app.test") as client:

@@ -69,7 +69,7 @@ async def test_receiving(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) 
             assert (await ask.get("/notes", headers=headers)).status_code == 401
 
 
-async def test_a_set_of_ones_own(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
+async def test_a_custom_revocation_set(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
     issuer = Issuer(f"http://127.0.0.1:{unused_tcp_port}")
     async with issuer.serve(unused_tcp_port):
         page = block(2, monkeypatch, base=(BASE, issuer.url))

@@ -63,7 +63,7 @@ async def test_a_genuine_token_that_merely_expired_never_counts_and_is_answered_
         assert await w.outcome(w.issuer.expired_token()) == "expired", "nor is it throttled"
 
 
-async def test_a_forged_token_that_also_expired_does_count() -> None:
+async def test_a_forged_expired_token_counts_for_the_throttle() -> None:
     async with world(limit="5/minute") as w:
         now = int(w.clock.wall())
         other = SigningKey.new("EdDSA", w.issuer.signer.kid)
@@ -76,7 +76,7 @@ async def test_a_forged_token_that_also_expired_does_count() -> None:
         assert not w.events.refusals[-1][0].genuine, "a genuine signature under another alg is not genuine"
 
 
-async def test_an_expired_token_costs_no_fetch_and_waits_for_nobody() -> None:
+async def test_an_expired_token_causes_no_fetch_and_no_wait() -> None:
     async with world(limit="5/minute") as w:
         now = int(w.clock.wall())
         await w.outcome(w.issuer.token("a", header={"kid": "made-up"}, iat=now - 9000, exp=now - 8000))
@@ -174,7 +174,7 @@ def raising(error: BaseException) -> Callable[[], object]:
 @pytest.mark.parametrize(
     "error", [ConnectionError("down"), OSError(24, "too many files"), RuntimeError("?"), TimeoutError(), KeyError("x")]
 )
-async def test_a_storage_that_is_down_throttles_nobody(error: Exception) -> None:
+async def test_a_storage_that_is_down_throttles_no_client(error: Exception) -> None:
     async with world(limit="1/minute") as w:
         told: list[str] = []
         w.throttle = FailureThrottle("1/minute", counts=Store(raising(error)), failed=told.append)
@@ -202,7 +202,7 @@ async def test_a_storage_that_hangs_holds_up_a_refusal_for_a_moment_and_a_valid_
 
 
 @pytest.mark.parametrize("scheme", ["redis", "valkey"])
-async def test_a_shared_store_that_nobody_listens_at_throttles_nobody(scheme: str) -> None:
+async def test_an_unreachable_shared_store_throttles_no_client(scheme: str) -> None:
     # Port 9 of loopback: nothing is there.
     throttle = FailureThrottle("1/minute", f"{scheme}://127.0.0.1:9/0")
     assert [await throttle.count("192.0.2.1") for _ in range(3)] == [None] * 3
@@ -268,7 +268,7 @@ async def test_replicas_that_share_a_store_count_together(
     assert await one.count("192.0.2.2") is None
 
 
-async def test_a_shared_store_that_dies_or_freezes_throttles_nobody(
+async def test_a_shared_store_that_dies_or_freezes_throttles_no_client(
     redis: tuple[str, subprocess.Popen[bytes]], shared: Shared
 ) -> None:
     throttle = shared("1/minute", redis[0])

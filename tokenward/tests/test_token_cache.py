@@ -161,7 +161,7 @@ class Machine(RuleBasedStateMachine):
         await self.w.http.aclose()
 
 
-def test_whatever_happens_a_hit_answers_as_a_full_verification_would() -> None:
+def test_a_cache_hit_answers_what_a_full_verification_would() -> None:
     seen.clear()
     run_state_machine_as_test(
         Machine,

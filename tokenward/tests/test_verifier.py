@@ -259,7 +259,7 @@ def test_a_kid_that_is_missing_or_no_printable_string_is_refused(kid: Any) -> No
     refused(issuer.token("alice", header={"kid": kid}), Reason.KEY_ID)
 
 
-def test_a_kid_of_256_characters_or_with_odd_but_printable_ones_is_no_reason_to_refuse() -> None:
+def test_a_kid_of_256_printable_characters_is_accepted() -> None:
     for kid in ("k" * 256, "../../etc/passwd", "clé", "a b"):
         assert verify(issuer.token("alice", header={"kid": kid})).subject == "alice"  # the look-up is not here
 
@@ -305,7 +305,7 @@ def test_header_members_that_change_what_a_token_means_are_refused(extra: dict[s
     refused(issuer.token("alice", header=extra), Reason.HEADER)
 
 
-def test_header_members_nobody_knows_are_ignored() -> None:
+def test_unknown_header_members_are_ignored() -> None:
     assert verify(issuer.token("alice", header={"iat": 5, "ver": "1", "x": [1], "url": "https://x"})).subject == "alice"
 
 
@@ -464,7 +464,7 @@ def test_a_token_bound_to_its_senders_key_is_no_bearer_token(cnf: Any) -> None:
     refused(issuer.token("alice", cnf=cnf), Reason.CONFIRMATION)
 
 
-def test_what_is_refused_for_more_than_its_age_is_never_called_merely_expired() -> None:
+def test_a_token_with_another_fault_is_never_reported_as_merely_expired() -> None:
     # "Expired" is the reason that does not count against an address, so it must be the last thing found wrong.
     old = {"iat": NOW - 9000, "exp": NOW - 8000}
     for changes, reason in (

@@ -61,7 +61,7 @@ async def test_an_expired_token_before_any_key_set_counts_for_no_throttle() -> N
         assert await w.outcome(w.issuer.token("a", header={"kid": "made-up"}, expires_in=-1)) == "too_many_failures"
 
 
-async def test_a_token_over_8_kib_is_told_about_define_payload() -> None:
+async def test_explain_advises_define_payload_for_a_token_over_8_kib() -> None:
     async with world() as w:
         token = w.issuer.token("alice", image="data:image/png;base64," + "A" * 9000)
         (finding,) = await explain(token, w.verifier, w.source, w.clock.wall())
@@ -152,7 +152,7 @@ async def https_refresh(issuer: Issuer, certificate: Path) -> str:
     return "keys"
 
 
-async def test_a_ca_of_ones_own_is_followed_on_this_machine_and_proxies_are_not(
+async def test_a_custom_ca_is_used_for_this_machine_and_proxies_are_not(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
@@ -171,7 +171,7 @@ async def test_a_certificate_that_is_not_trusted_is_named(certificate: Path, mon
     ("name", "value"),
     [("SSL_CERT_FILE", "/nope"), ("ALL_PROXY", "socks5://u:hunter2@127.0.0.1:9"), ("HTTPS_PROXY", "nonsense://x")],
 )
-async def test_an_environment_that_cannot_be_used_is_told_in_words(
+async def test_an_unusable_environment_is_reported_without_a_traceback(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
