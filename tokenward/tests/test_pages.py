@@ -138,7 +138,7 @@ def test_a_missing_scope_is_403_and_names_what_is_needed(page: str, issuer: Issu
     assert (enough[0], json.loads(enough[2])) == (200, {"owner": "ada"})
 
 
-@pytest.mark.parametrize("page", ["fastapi", "django"])
+@pytest.mark.parametrize("page", ["fastapi", "django", "flask", "litestar"])
 def test_a_challenge_names_the_metadata_and_the_metadata_the_issuer(page: str, issuer: Issuer) -> None:
     nobody, metadata = ask(issuer.url, page, 1, get(None), get(None, "/.well-known/oauth-protected-resource"))
     where = "https://api.example/.well-known/oauth-protected-resource"

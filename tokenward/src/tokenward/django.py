@@ -78,6 +78,8 @@ def authenticator() -> Authenticator:
     value = getattr(settings, "TOKENWARD", None)
     if isinstance(value, Authenticator):
         return value
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError("TOKENWARD must be a Tokenward or a mapping of its parameters")
     return _built(tuple(sorted(value.items())) if value else ())
 
 
@@ -234,6 +236,8 @@ def check_settings(app_configs: Any = None, **options: Any) -> Sequence[CheckMes
         authenticator()
     except (TypeError, ValueError) as error:
         problems = error.problems if isinstance(error, Misconfigured) else [str(error)]
+        if getattr(settings, "TOKENWARD", None) is None:
+            problems = [f"TOKENWARD is not set, and neither is the environment: {'; '.join(problems)}"]
         found += [Error(problem, obj="settings.TOKENWARD", id="tokenward.E001") for problem in problems]
     order: list[str] = list(settings.MIDDLEWARE)
     session = "django.contrib.auth.middleware.AuthenticationMiddleware"
@@ -247,4 +251,8 @@ def check_settings(app_configs: Any = None, **options: Any) -> Sequence[CheckMes
             import_string(hook)
         except ImportError as error:
             found.append(Error(str(error), obj="settings.TOKENWARD_USER", id="tokenward.E003"))
+    prefixes = getattr(settings, "TOKENWARD_PRIVATE", ())
+    if isinstance(prefixes, str) or not all(isinstance(each, str) and each.startswith("/") for each in prefixes):
+        text = "TOKENWARD_PRIVATE must be a list of paths that begin with a slash"
+        found.append(Error(text, obj="settings.TOKENWARD_PRIVATE", id="tokenward.E004"))
     return found

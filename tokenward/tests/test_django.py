@@ -1,0 +1,74 @@
+"""Django's system checks: what is missing or wrong in the settings is said before the first request."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+from django.conf import settings
+from tokenward import Tokenward
+settings.configure(SECRET_KEY="x", ALLOWED_HOSTS=["*"], **{options})
+import django
+django.setup()
+from django.core.checks import run_checks
+for message in run_checks():
+    if message.id.startswith("tokenward"):
+        print(message.id, message.msg)
+"""
+MIDDLEWARE = "tokenward.django.BearerMiddleware"
+SESSION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+
+
+def found(options: str, **environ: str) -> list[str]:
+    program = PROGRAM.replace("{options}", f"dict(INSTALLED_APPS=['tokenward.django'], {options})")
+    unset = {name: value for name, value in os.environ.items() if not name.startswith(("JWT", "JWKS", "BETTER"))}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False, env=unset | environ
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_settings_that_can_be_used_are_silent() -> None:
+    assert found(f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD=Tokenward.better_auth('https://app.example')") == []
+    assert found(f"MIDDLEWARE=['{SESSION}', '{MIDDLEWARE}'], TOKENWARD={{'better_auth': 'https://app.example'}}") == []
+    assert found(f"MIDDLEWARE=['{MIDDLEWARE}']", BETTER_AUTH_URL="https://app.example") == []
+
+
+def test_a_missing_setting_is_named_with_what_to_set() -> None:
+    (line,) = found(f"MIDDLEWARE=['{MIDDLEWARE}']")
+    assert line.startswith("tokenward.E001")
+    assert "TOKENWARD" in line
+    assert "BETTER_AUTH_URL" in line
+
+
+def test_every_parameter_that_cannot_be_used_is_named_at_once() -> None:
+    lines = found(f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD={{'issuer': 'https://app.example', 'leeway': 999}}")
+    assert [line.split(":")[0] for line in lines] == [
+        f"tokenward.E001 {name}" for name in ("audience", "jwks_url", "leeway")
+    ]
+    (unknown,) = found(f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD={{'better_auth': 'https://app.example', 'isuer': 'x'}}")
+    assert "isuer" in unknown
+    (wrong,) = found(f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD='https://app.example'")
+    assert wrong.startswith("tokenward.E001")
+    assert "mapping" in wrong
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("MIDDLEWARE=[]", "tokenward.W001"),
+        (f"MIDDLEWARE=['{MIDDLEWARE}', '{SESSION}']", "tokenward.E002"),
+        (f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD_USER='nowhere.at_all'", "tokenward.E003"),
+        (f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD_PRIVATE='/api'", "tokenward.E004"),
+        (f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD_PRIVATE=['api']", "tokenward.E004"),
+    ],
+)
+def test_what_would_go_wrong_at_the_first_request_is_told_before_it(options: str, says: str) -> None:
+    (line,) = found(f"{options}, TOKENWARD=Tokenward.better_auth('https://app.example')")
+    assert line.startswith(says)
