@@ -44,7 +44,7 @@ def connection(app: Any, address: str = "127.0.0.1") -> dict[str, Any]:
 
 @pytest.fixture
 def issuer() -> Any:
-    from tests.support.issuer import Issuer
+    from tokenward.testing import Issuer
 
     return Issuer()
 

@@ -14,7 +14,7 @@ from asgi_lifespan import LifespanManager
 
 from taskward.app import create_app
 from tests.support.application import settings_for
-from tests.support.issuer import Issuer
+from tokenward.testing import Issuer
 
 INNER = "http://10.0.0.7:8000"
 PUBLIC = "https://api.example.com/backend"

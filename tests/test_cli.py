@@ -18,11 +18,11 @@ import pytest
 
 from taskward.database import migrate
 from taskward.embedded import EmbeddedPostgres
-from tests.support.issuer import Answer, Issuer, SigningKey
 from tests.support.process import ROOT, TASKWARD, free_port, program, until
 from tests.support.rows import dump
 from tests.support.service import Service, eventually, serving
 from tests.support.shell import Done, Shell
+from tokenward.testing import Answer, Issuer, SigningKey
 
 
 def nobody() -> str:

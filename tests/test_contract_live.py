@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.application import settings_for
-from tests.support.issuer import Issuer
+from tokenward.testing import Issuer
 
 CONTRACT = Path(__file__).parent / "contract"
 

@@ -14,8 +14,8 @@ from asgi_lifespan import LifespanManager
 from taskward.app import create_app
 from tests.conftest import connection
 from tests.support.application import settings_for
-from tests.support.issuer import Answer, Issuer
 from tests.support.process import free_port
+from tokenward.testing import Answer, Issuer
 
 OURS = ("https://app.example", "http://localhost:3000")
 FOREIGN = [

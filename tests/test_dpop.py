@@ -19,9 +19,8 @@ from structlog.testing import capture_logs
 from taskward.app import create_app
 from taskward.operating.metrics import Metrics
 from tests.support.application import ORIGIN, settings_for
-from tests.support.issuer import Issuer
 from tests.support.redis import redis_server
-from tokenward.testing import Holder
+from tokenward.testing import Holder, Issuer
 
 HOST = "http://taskward.test"
 TASKS = "/api/me/tasks"

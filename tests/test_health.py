@@ -21,9 +21,9 @@ from taskward.operating.health import Readiness, keys_state
 from taskward.problems import DatabaseUnavailable
 from tests.conftest import connection
 from tests.support.application import settings_for
-from tests.support.issuer import Answer, Issuer
 from tests.support.process import free_port
 from tokenward import SecretSource
+from tokenward.testing import Answer, Issuer
 from world import world
 
 Open = Callable[..., Awaitable[httpx.AsyncClient]]

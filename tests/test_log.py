@@ -23,10 +23,10 @@ from starlette.types import Receive, Scope, Send
 from taskward.operating import log
 from taskward.operating.envelope import Envelope, request_id_var
 from taskward.operating.metrics import Metrics
-from tests.support.issuer import Issuer, SigningKey
 from tests.support.postgres import Databases
 from tests.support.service import eventually, serving
 from tokenward import InvalidToken, Reason
+from tokenward.testing import Issuer, SigningKey
 
 REFUSED = 20
 LIMIT = 5

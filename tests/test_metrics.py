@@ -24,11 +24,11 @@ from taskward.app import create_app
 from taskward.operating.metrics import AllWorkers, Metrics
 from tests.conftest import connection
 from tests.support.application import settings_for
-from tests.support.issuer import Answer, Issuer, SigningKey
 from tests.support.process import ROOT, free_port
 from tests.support.routes import routes_of
 from tests.support.service import eventually, serving
 from tokenward import Reason
+from tokenward.testing import Answer, Issuer, SigningKey
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"}
 Numbers = dict[tuple[str, ...], float]

@@ -19,8 +19,8 @@ from taskward.operating import log
 from taskward.operating.metrics import Metrics
 from taskward.operating.writer import Writer
 from tests.conftest import Introduce
-from tests.support.issuer import Issuer
 from tests.support.process import ROOT, TASKWARD, answers, free_port
+from tokenward.testing import Issuer
 
 BAD = {"authorization": "Bearer not.a.token"}
 

@@ -21,9 +21,9 @@ from taskward.embedded import EmbeddedPostgres
 from taskward.operating.health import check_migrated
 from tests.conftest import Person, connection
 from tests.support.application import settings_for
-from tests.support.issuer import Issuer
 from tests.support.postgres import Databases
 from tests.support.shell import Shell
+from tokenward.testing import Issuer
 
 SETTINGS = {
     "datestyle": ["German", "SQL, DMY", "Postgres, MDY"],

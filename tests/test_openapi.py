@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from tests.support.application import settings_for
-from tests.support.issuer import Issuer
 from tests.support.routes import routes_of
+from tokenward.testing import Issuer
 
 TESTS = Path(__file__).parent
 STATIC = TESTS.parent / "src" / "taskward" / "api" / "static"

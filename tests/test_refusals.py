@@ -20,9 +20,9 @@ from taskward.operating import refusals
 from taskward.operating.metrics import Metrics
 from taskward.server.connection import MAX_HEADERS, MAX_URL, Connection
 from tests.conftest import Introduce
-from tests.support.issuer import Issuer
 from tests.support.wire import Wire
 from tests.test_house import MODULES, imports
+from tokenward.testing import Issuer
 
 Lines = list[MutableMapping[str, Any]]
 MARK = b"hunter2"

@@ -15,9 +15,10 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.support.issuer import Issuer, SigningKey, as_json, b64
 from tests.support.process import ROOT, TASKWARD, free_port
 from tests.support.service import serving
+from tokenward.testing import Issuer, SigningKey
+from tokenward.testing.keys import as_json, b64
 
 SHARED_SECRET = base64.b64encode(hashlib.sha256(b"of this test").digest() * 2).decode()
 PRIVATE = ("zanzibar", "e.mail@zanzibar.example", "idempotent-zanzibar")

@@ -17,9 +17,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from taskward.settings import BadSettings, load_settings
-from tests.support.issuer import Issuer, SigningKey
 from tests.support.process import free_port
 from tests.support.service import Service, serving
+from tokenward.testing import Issuer, SigningKey
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = PARENT.split("-")[1]

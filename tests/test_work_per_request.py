@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from tests.support.counting_wire import CountingWire
-from tests.support.issuer import Issuer
 from tests.support.service import serving
+from tokenward.testing import Issuer
 
 BODY = {"title": "Water the plants", "description": "all of them"}
 

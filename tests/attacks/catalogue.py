@@ -18,7 +18,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.issuer import ABSENT, Issuer, SigningKey, as_json, b64, b64_int, compact, spare_key, unb64
+from tokenward.testing import ABSENT, Issuer, SigningKey
+from tokenward.testing.keys import as_json, b64, b64_int, compact, spare_key, unb64
 
 Forged = str | list[bytes]
 

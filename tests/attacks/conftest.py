@@ -14,10 +14,11 @@ from asgi_lifespan import LifespanManager
 from taskward.app import create_app
 from tests.attacks.catalogue import Forged, Forger
 from tests.support.application import settings_for
-from tests.support.issuer import Issuer, spare_key
 from tests.support.postgres import Databases
 from tokenward.keyset import Key
+from tokenward.testing import Issuer
 from tokenward.testing.clock import FakeClock, settle
+from tokenward.testing.keys import spare_key
 
 FAMILIES = ("EdDSA", "RS256", "PS256", "ES256")
 

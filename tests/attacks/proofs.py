@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.issuer import ABSENT, Issuer, as_json, b64, compact
-from tokenward.testing import Holder
+from tokenward.testing import ABSENT, Holder, Issuer
+from tokenward.testing.keys import as_json, b64, compact
 
 HOST = "http://taskward.test"
 PATH = "/api/me/tasks/counts"

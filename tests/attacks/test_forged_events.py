@@ -16,10 +16,10 @@ from asgi_lifespan import LifespanManager
 
 from taskward.app import create_app
 from tests.support.application import settings_for
-from tests.support.issuer import ABSENT, Issuer, SigningKey, compact
 from tokenward.revocation.feed import MAX_BYTES
-from tokenward.testing import Feed
+from tokenward.testing import ABSENT, Feed, Issuer, SigningKey
 from tokenward.testing.feed import reply
+from tokenward.testing.keys import compact
 
 VICTIM = {"kind": "sid", "value": "victim", "not_before": 1, "expires_at": 9e12}
 EVERYBODY = [VICTIM, {**VICTIM, "kind": "sub", "not_before": 9e12}]

@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 from taskward.app import create_app
 from tests.attacks.proofs import HOST, MISUSES, PATH, URL, Misuse, Thief
 from tests.support.application import settings_for
-from tests.support.issuer import Issuer
 from tests.support.postgres import Databases
 from tokenward.keyset import Key
+from tokenward.testing import Issuer
 
 PHRASE = re.compile(
     r'(Bearer, )?(Bearer|DPoP) error="(invalid_token|invalid_dpop_proof)", error_description="[A-Za-z ]+"'

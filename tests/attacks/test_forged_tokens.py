@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from tests.attacks.catalogue import ATTACKS, Attack, ecdsa_mirrored
 from tests.attacks.conftest import FAMILIES, Target
-from tests.support.issuer import b64, unb64
+from tokenward.testing.keys import b64, unb64
 
 PHRASE = re.compile(r'Bearer error="invalid_token", error_description="[A-Z][A-Za-z ]+"')
 

@@ -14,9 +14,10 @@ import pytest
 from fault_server import FAULTS, FaultServer
 from tests.attacks.catalogue import ATTACKS, Attack, Forged, Forger
 from tests.attacks.conftest import FAMILIES
-from tests.support.issuer import Issuer, spare_key
 from tokenward import Tokenward
 from tokenward import fetch as fetching
+from tokenward.testing import Issuer
+from tokenward.testing.keys import spare_key
 
 FRAMEWORKS = ["fastapi", "django", "flask"]
 SAMPLE = [attack for attack in ATTACKS if not attack.asks_issuer][:: max(1, len(ATTACKS) // 42)][:40]

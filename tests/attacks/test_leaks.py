@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from tests.support import leaks
-from tests.support.issuer import Issuer
+from tokenward.testing import Issuer
 
 
 async def test_a_token_in_an_answer_is_seen_and_so_this_test_alone_may_print_tokens(

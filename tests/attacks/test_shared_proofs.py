@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from bound import HOLDER, URL, guarded
-from tests.support.issuer import Issuer
 from tests.support.postgres import Databases
 from tests.support.redis import redis_server
 from tokenward import ProofsUnavailable
 from tokenward.dpop.postgres import PostgresReplays
 from tokenward.dpop.redis import RedisReplays
+from tokenward.testing import Issuer
 
 KEYS = 20
 CHILD = """

@@ -13,12 +13,12 @@ import pytest
 
 from tests.attacks import edwards
 from tests.attacks.edwards import BASE, NEUTRAL, SMALL, TORSION, L, P, add, challenge, encode, signature, times
-from tests.support.issuer import b64
 from tokenward import InvalidToken, SecretSource
 from tokenward.jws import parse
 from tokenward.keyset import Key, UnusableKey, read_key
 from tokenward.secret import check_secret
 from tokenward.strict import b64url, json_object
+from tokenward.testing.keys import b64
 
 # The examples of the RFCs: keys and tokens as printed there (IETF Trust; code components, BSD licence).
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.attacks.test_frameworks import FRAMEWORKS, Ask, behind
-from tests.support.issuer import Issuer
 from tokenward import Tokenward
 from tokenward.keyset import UnusableKey, read_key
 from tokenward.strict import b64url, json_object
+from tokenward.testing import Issuer
 
 GROUPS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "wycheproof_jws.json").read_text())[
     "testGroups"

@@ -176,7 +176,7 @@ async def front(request: pytest.FixtureRequest, database: Any) -> AsyncIterator[
         return
     import respx
 
-    from tests.support.issuer import Issuer
+    from tokenward.testing import Issuer
 
     issuer = Issuer()
     databases, template = database

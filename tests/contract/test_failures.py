@@ -53,7 +53,7 @@ async def test_without_a_database_the_service_is_up_but_not_ready_and_says_503(
 
 
 async def test_without_keys_a_token_is_503_and_not_refused(variant: Variant, me: Person, unchanged: Unchanged) -> None:
-    from tests.support.issuer import Answer, Issuer
+    from tokenward.testing import Answer, Issuer
 
     issuer = Issuer("http://127.0.0.2:3000")
     import respx

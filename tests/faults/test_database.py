@@ -13,7 +13,6 @@ import pytest_asyncio
 
 from taskward.database.migrate import upgrade
 from taskward.embedded import EmbeddedPostgres
-from tests.support.issuer import Issuer
 from tests.support.load import Ledger, People
 from tests.support.postgres_faults import (
     CUT,
@@ -26,6 +25,7 @@ from tests.support.postgres_faults import (
     stopped,
 )
 from tests.support.service import Service, eventually, serving
+from tokenward.testing import Issuer
 
 RECOVERY = 2.0
 """Seconds from the database's return to the first good answer, whatever the outage was."""

@@ -14,11 +14,11 @@ import pytest
 import pytest_asyncio
 
 from taskward.server.connection import MAX_HEADERS, MAX_URL
-from tests.support.issuer import Issuer
 from tests.support.postgres import Databases
 from tests.support.rows import dump
 from tests.support.service import Service, eventually, serving
 from tests.support.wire import Reply, Wire, exchange
+from tokenward.testing import Issuer
 
 OWN = "http://localhost:3000"
 BODY = b'{"title":"one"}'

@@ -22,7 +22,6 @@ from starlette.responses import PlainTextResponse
 
 from fault_server import FAULTS, Fault, FaultServer, bomb
 from tests.support.application import settings_for
-from tests.support.issuer import Issuer, SigningKey, compact
 from tests.support.postgres import Databases
 from tests.support.summary import Report
 from tokenward import (
@@ -35,6 +34,8 @@ from tokenward import (
     TokenVerifier,
 )
 from tokenward import fetch as fetching
+from tokenward.testing import Issuer, SigningKey
+from tokenward.testing.keys import compact
 
 TTL = 20
 TIMEOUT = 1.5  # real seconds an attempt has in the fast run: a busy machine must not be taken for a slow key server

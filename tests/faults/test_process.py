@@ -22,7 +22,6 @@ import pytest_asyncio
 import uvicorn
 
 from taskward.server.connection import Connection
-from tests.support.issuer import Issuer
 from tests.support.load import People
 from tests.support.postgres import Databases
 from tests.support.process import TASKWARD, free_port
@@ -30,6 +29,7 @@ from tests.support.proxy import Proxy
 from tests.support.service import Service, eventually, serving
 from tests.support.wire import Wire
 from tokenward import Authenticator, Clock, SecretSource, TokenCache, TokenVerifier
+from tokenward.testing import Issuer
 
 Report = Callable[..., None]
 ASK = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -435,7 +435,7 @@ async def test_any_number_of_different_tokens_is_accepted_in_the_same_memory(rel
     import hashlib
     import hmac
 
-    from tests.support.issuer import b64
+    from tokenward.testing.keys import b64
 
     secret = "a secret of more than thirty-two bytes"
     source = SecretSource(secret)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.issuer import Issuer, SigningKey
 from tests.support.process import free_port
 from tests.support.service import serving
+from tokenward.testing import Issuer, SigningKey
 
 ROOT = Path(__file__).parents[2]
 PAGES = re.findall(r"^### (\w+)\n(.*?)(?=^##)", (ROOT / "docs/operating.md").read_text(), re.M | re.S)

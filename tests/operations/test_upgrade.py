@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from taskward.database.migrate import downgrade, upgrade
-from tests.support.issuer import Issuer
 from tests.support.process import ROOT
 from tests.support.service import Service, serving
+from tokenward.testing import Issuer
 
 LAST_RELEASE = "5bc5975"
 OLD = (sys.executable, "-c", "import sys; from taskward.cli import main; sys.exit(main())", "serve")

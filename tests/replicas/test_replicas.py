@@ -21,10 +21,10 @@ import pytest_asyncio
 
 from taskward.database.migrate import upgrade
 from taskward.embedded import EmbeddedPostgres
-from tests.support.issuer import Issuer, SigningKey
 from tests.support.postgres_faults import SETTINGS, administrator, pgbouncer
 from tests.support.process import free_port, program, until
 from tests.support.service import Service, eventually, serving
+from tokenward.testing import Issuer, SigningKey
 
 TASKS = "/api/me/tasks"
 

@@ -17,8 +17,8 @@ import uvicorn
 from taskward.app import create_app
 from taskward.server.connection import Connection
 from tests.support.application import settings_for
-from tests.support.issuer import Issuer
 from tests.support.process import ROOT
+from tokenward.testing import Issuer
 
 TABLES = """
     CREATE SCHEMA auth;

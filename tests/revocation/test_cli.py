@@ -10,7 +10,7 @@ import pytest
 
 from taskward.cli.main import main
 from tests.revocation.conftest import REVOKE, Start, seconds_until
-from tests.support.issuer import Issuer
+from tokenward.testing import Issuer
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ import pytest_asyncio
 
 from taskward.cli.main import main
 from tests.revocation.conftest import Start, listen, seconds_until, until_in_step
-from tests.support.issuer import Issuer
-from tokenward.testing import Feed
+from tokenward.testing import Feed, Issuer
 
 LIMIT = 1.0
 

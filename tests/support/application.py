@@ -6,7 +6,7 @@ from typing import Any
 
 from taskward.app import create_app
 from taskward.settings import Settings
-from tests.support.issuer import Issuer
+from tokenward.testing import Issuer
 
 ORIGIN = "http://localhost:3000"
 """The browser client's origin, the one that CORS lets in."""

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.support.issuer import Issuer
+from tokenward.testing import Issuer
 
 PACE = 0.01
 """Seconds each person waits between two requests: bounded load, on cores that are shared."""

@@ -11,8 +11,8 @@ from subprocess import Popen
 
 import httpx
 
-from tests.support.issuer import Issuer
 from tests.support.process import TASKWARD, answers, free_port, program, until
+from tokenward.testing import Issuer
 
 
 @dataclass(frozen=True)

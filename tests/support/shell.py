@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from tests.support.issuer import Issuer
 from tests.support.process import ROOT, TASKWARD
+from tokenward.testing import Issuer
 
 
 @dataclass(frozen=True)
