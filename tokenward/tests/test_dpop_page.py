@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import test_pages
 from test_pages import BASE, ask, blocks, issuer
 from tokenward import Tokenward
 from tokenward.testing import Holder, Issuer
@@ -78,3 +79,39 @@ def test_the_table_of_modes_is_what_the_modes_are() -> None:
         Tokenward.better_auth(BASE, dpop="on")
     with pytest.raises(ValueError, match="public_url"):
         Tokenward.better_auth(BASE, dpop="accept", public_url="api.example")
+
+
+HOSTS = {
+    "fastapi": "http://testserver",
+    "starlette": "http://testserver",
+    "litestar": "http://testserver.local",
+    "django": "http://testserver",
+    "drf": "http://testserver",
+    "flask": "http://localhost",
+    "asgi": "http://app.test",
+}
+
+
+@pytest.mark.parametrize("page", HOSTS)
+def test_the_application_of_every_page_asks_for_proofs_when_it_is_told_to(
+    page: str, issuer: Issuer, ada: tuple[Holder, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, token = ada
+    code = blocks(page)[0].replace(f'better_auth("{BASE}"', f'better_auth("{BASE}", dpop="accept"')
+    assert "dpop" in code
+    monkeypatch.setattr(test_pages, "blocks", lambda _: [code])
+    url = f"{HOSTS[page]}/notes"
+    seen, thief = holder.headers(token, "GET", url), Holder()
+    headers = [
+        seen,
+        seen,
+        thief.headers(token, "GET", url),
+        holder.headers(token, "POST", url),
+        {"Authorization": f"DPoP {token}"},
+        {"Authorization": f"Bearer {token}"},
+        {"Authorization": f"Bearer {issuer.token('bob')}"},
+    ]
+    answers = ask(issuer.url, page, 0, *(("GET", "/notes", each) for each in headers), kind=page)
+    assert [answer[0] for answer in answers] == [200, 401, 401, 401, 401, 401, 200], answers
+    for answer in answers[1:5]:
+        assert 'DPoP error="invalid_dpop_proof"' in answer[1]["www-authenticate"]
