@@ -1,5 +1,6 @@
 /** What the tasks page shows first, asked for while its HTML is made, so that no script has to run for it. */
 import { headers } from "next/headers";
+import { DPOP, proofFor } from "../api/dpop";
 import { authorizedFetch } from "../api/fetch";
 import { type Counts, type TaskPage, TasksApi } from "../api/tasks";
 import { TokenHolder } from "../api/token";
@@ -25,12 +26,16 @@ export async function firstPage(owner: string, query: URLSearchParams): Promise<
   const show = query.get("show");
   const q = query.get("q") ?? "";
   const asked = await headers();
-  const mint = async () => (await (await getAuth()).api.getToken({ headers: asked })).token;
-  const api = new TasksApi(
-    settings().apiInternalUrl,
-    owner,
-    authorizedFetch(new TokenHolder({ mint, owner })),
-  );
+  const { origin, apiUrl, apiInternalUrl } = settings();
+  const mint = async () => {
+    const session = new Headers(asked);
+    // Where tokens are bound, this one is bound to the key of this server.
+    if (DPOP) session.set("DPoP", await proofFor("GET", `${origin}/api/auth/token`));
+    return (await (await getAuth()).api.getToken({ headers: session })).token;
+  };
+  // A proof names the URL that clients use, which is the service's PUBLIC_URL. The request goes to the internal one.
+  const send = (request: Request) => fetch(new Request(request.url.replace(apiUrl, apiInternalUrl), request));
+  const api = new TasksApi(apiUrl, owner, authorizedFetch(new TokenHolder({ mint, owner }), send));
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const list = (completed: boolean, wanted: boolean) =>
     wanted ? api.list({ completed, q, cursor: undefined, limit: ROWS }, signal) : undefined;
