@@ -213,6 +213,31 @@ def test_code_without_a_framework_asks_from_a_thread_or_a_coroutine(issuer: Issu
     assert said == ["ada", "invalid_token", "ada"]
 
 
+def test_the_application_that_is_moved_over_from_pyjwt_works_after_under_ten_new_lines(
+    issuer: Issuer,
+) -> None:
+    (diff,) = re.findall(r"```diff\n(.*?)```", (DOCS / "coming-from.md").read_text(), flags=re.DOTALL)
+    lines = diff.splitlines()
+    before = "\n".join(line[1:] for line in lines if not line.startswith("+"))
+    after = "\n".join(line[1:] for line in lines if not line.startswith("-"))
+    compile(before, "before", "exec")
+    added = [line for line in lines if line.startswith("+")]
+    removed = [line for line in lines if line.startswith("-") and line != "-"]
+    assert len(added) < 10
+    assert len(added) < len(removed)
+    task = {
+        "code": after.replace(BASE, issuer.url),
+        "kind": "fastapi",
+        "requests": [get(issuer.token("ada")), get(None)],
+    }
+    runner = [sys.executable, str(Path(__file__).parent / "page.py")]
+    done = subprocess.run(runner, input=json.dumps(task), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    good, nobody = json.loads(done.stdout)
+    assert (good[0], json.loads(good[2])) == (200, {"owner": "ada"})
+    assert (nobody[0], nobody[1]["www-authenticate"]) == (401, "Bearer")
+
+
 def test_every_block_of_every_page_is_run_here() -> None:
     counts = {page.stem: len(blocks(page.stem)) for page in DOCS.glob("*.md") if page.stem in PAGES}
     assert counts == {"fastapi": 3, "starlette": 2, "litestar": 2, "django": 2, "drf": 1, "flask": 2, "asgi": 2}

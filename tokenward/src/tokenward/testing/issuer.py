@@ -46,7 +46,7 @@ class _ThisIssuer(httpx.AsyncBaseTransport):
         self._issuer = issuer
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if "/.well-known/" in request.url.path:
+        if any(name in request.url.path for name in ("/openid-configuration", "/oauth-authorization-server")):
             return httpx.Response(200, json={"issuer": self._issuer.url, "jwks_uri": self._issuer.jwks_url})
         return await self._issuer.respond(httpx.Request("GET", self._issuer.jwks_url))
 
@@ -96,7 +96,7 @@ class Issuer:
 
     @property
     def jwks_url(self) -> str:
-        return self.url + JWKS_PATH
+        return self.url.rstrip("/") + JWKS_PATH
 
     # Keys
 
@@ -211,7 +211,8 @@ class Issuer:
 
     async def respond(self, request: httpx.Request) -> httpx.Response:
         """The response to one request, for `httpx.MockTransport` or as a side effect of respx."""
-        if request.method != "GET" or request.url.path != JWKS_PATH:  # Better Auth: HEAD and OPTIONS are 404
+        # Better Auth answers HEAD and OPTIONS with 404. An issuer's URL may have a path of its own.
+        if request.method != "GET" or not request.url.path.endswith(JWKS_PATH):
             return httpx.Response(404)
         answer = await self._next_answer()
         if answer.error is not None:
