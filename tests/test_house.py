@@ -200,4 +200,4 @@ def test_every_promise_of_the_security_policy_is_held_by_tests_that_there_are() 
             assert (ROOT / path).exists(), path
 
 
-# Models and migrations agree: tests/test_migrations.py
+# Models and migrations agree: tests/database/test_migrations.py

@@ -13,8 +13,8 @@ import asyncpg
 import httpx
 
 from tests.revocation.conftest import SIGN_IN
-from tests.support.issuer import Issuer
 from tests.support.service import Service, eventually, serving
+from tokenward.testing.issuer import Issuer
 
 TASKS = "/api/me/tasks/counts"
 NO_DATABASE = "/api/another-person/tasks"

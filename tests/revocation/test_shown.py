@@ -19,9 +19,9 @@ from taskward.database.migrate import upgrade
 from taskward.embedded import EmbeddedPostgres
 from tests.revocation.conftest import REVOKE, SCHEMA, SIGN_OUT, kill_listeners, listen
 from tests.revocation.replicas import NO_DATABASE, Four, Wire, accepted, replicas
-from tests.support.issuer import Issuer
 from tests.support.postgres_faults import SETTINGS, administrator, pgbouncer, replica_of, stopped
 from tests.support.service import eventually
+from tokenward.testing.issuer import Issuer
 
 pytestmark = pytest.mark.torture
 

@@ -14,7 +14,7 @@ from tests.isolation import test_isolation
 from tests.support.crowd import HEAVY, STATEMENTS, USUAL, Planner, fill
 from tests.support.postgres import Databases
 from tests.support.process import ROOT
-from tests.tasks import test_three_people
+from tests.tasks import test_model
 
 PARTS = 8
 
@@ -52,7 +52,7 @@ async def planner(databases: Databases, migrated_template: str) -> AsyncIterator
 
 # The same tests as anywhere else, on this module's database: a model of three people who try everything there is, and
 # the strangers who learn nothing.
-test_three_people_notice_no_difference = test_three_people.test_three_people_get_the_answers_the_model_foretells
+test_three_people_notice_no_difference = test_model.test_three_people_get_the_answers_the_model_foretells
 endpoints = test_isolation.endpoints
 test_strangers_learn_nothing_here_either = test_isolation.test_another_persons_id_is_answered_like_an_unused_one
 

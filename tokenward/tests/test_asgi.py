@@ -14,8 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tokenward import AuthError
-from tokenward.asgi import BearerMiddleware
+from tokenward import AuthError, BearerMiddleware, Tokenward
 from tokenward.starlette import Bearer, BearerBackend, on_auth_error
 from world import World, world
 
@@ -132,3 +131,28 @@ async def test_the_lifespan_fetches_the_keys_at_startup_and_stops_refreshing_at_
         assert heard == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
         await w.clock.advance(10_000)
         assert w.issuer.fetches == 1
+
+
+@pytest.mark.parametrize(
+    ("root_path", "path", "status"),
+    [
+        ("", "/health", 200),
+        ("/backend", "/backend/health", 200),
+        ("/backend/", "/backend/health", 200),
+        ("/backend", "/health", 200),
+        ("/v1", "/v1/notes", 401),
+        ("/health", "/health/notes", 401),
+        ("/health", "/health", 401),
+        ("/back", "/backend/health", 401),
+        ("", "/health/", 401),
+    ],
+)
+async def test_open_paths_are_compared_below_the_root_path(root_path: str, path: str, status: int) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    guarded = BearerMiddleware(app, Tokenward.better_auth("https://app.example"), open_paths={"/health"})
+    transport = httpx.ASGITransport(guarded, root_path=root_path)
+    async with httpx.AsyncClient(transport=transport, base_url="http://app.test") as client:
+        assert (await client.get(path)).status_code == status

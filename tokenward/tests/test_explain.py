@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from tokenward import JwksSource, SecretSource, TokenVerifier
 from tokenward.explain import Finding, explain
 from tokenward.testing.issuer import Answer, Issuer
 from tokenward.testing.keys import ABSENT, SigningKey, b64, compact, spare_key
-from world import World
+from world import World, world
 
 NOW = 1_800_000_000
 
@@ -263,7 +264,6 @@ HOSTILE = st.one_of(
     claims=st.dictionaries(st.sampled_from(["iss", "aud", "sub", "iat", "exp", "nbf", "cnf"]), HOSTILE, max_size=6),
 )
 def test_explain_never_crashes_on_a_signed_token(header: Any, claims: Any) -> None:
-    import asyncio
 
     async def told() -> list[Finding]:
         world = World(algorithms=frozenset({"EdDSA"}))
@@ -275,3 +275,10 @@ def test_explain_never_crashes_on_a_signed_token(header: Any, claims: Any) -> No
     assert findings
     for finding in findings:
         assert f"{finding.seen}{finding.advice}".isprintable(), "harmless on a terminal"
+
+
+async def test_explain_advises_define_payload_for_a_token_over_8_kib() -> None:
+    async with world() as w:
+        token = w.issuer.token("alice", image="data:image/png;base64," + "A" * 9000)
+        (finding,) = await explain(token, w.verifier, w.source, w.clock.wall())
+        assert "jwt.definePayload" in finding.advice

@@ -1,15 +1,25 @@
-"""One request for a key set: its headers, and what is read of the answer."""
+"""One request for a key set: its header fields, its TLS, and how the response is read."""
 
 from __future__ import annotations
 
+import asyncio
+import datetime
 import gzip
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from tokenward.fetch import Fetched, FetchFailed, _retry_after, fetch
+from tokenward import JwksSource, KeysUnavailable
+from tokenward.fetch import USER_AGENT, Fetched, FetchFailed, _retry_after, fetch
+from tokenward.testing import Issuer
 from world import world
 
 
@@ -101,3 +111,91 @@ async def test_a_conditional_request_reads_a_200_and_fails_on_a_500() -> None:
         assert await fetch(http, "https://keys.example/jwks", '"a"') == Fetched(b"{}", '"b"', None)
         with pytest.raises(FetchFailed, match="status 500"):
             await fetch(http, "https://keys.example/jwks", '"b"')
+
+
+async def test_requests_have_the_user_agent_of_tokenward_or_of_the_application() -> None:
+    async with world() as w:
+        assert w.requests[0].headers["user-agent"] == USER_AGENT
+        assert USER_AGENT.startswith("tokenward/")
+    issuer = Issuer()
+    seen: list[str] = []
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["user-agent"])
+        return await issuer.respond(request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
+        await JwksSource(issuer.jwks_url, http, user_agent="taskward/9").refresh()
+    headers = {"user-agent": "theirs/1"}
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond), headers=headers) as http:
+        await JwksSource(issuer.jwks_url, http).refresh()
+    assert seen == ["taskward/9", "theirs/1"]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate of localhost with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+async def https_refresh(issuer: Issuer, certificate: Path) -> str:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = await asyncio.start_server(issuer.answer_connection, "127.0.0.1", 0, ssl=context)
+    try:
+        source = JwksSource(f"https://localhost:{server.sockets[0].getsockname()[1]}/api/auth/jwks")
+        await source.refresh()
+    except KeysUnavailable as failure:
+        return str(failure)
+    finally:
+        server.close()
+    return "keys"
+
+
+async def test_a_custom_ca_is_used_for_this_machine_and_proxies_are_not(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert await https_refresh(Issuer(), certificate) == "keys"
+
+
+async def test_a_certificate_that_is_not_trusted_is_named(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    said = await https_refresh(Issuer(), certificate)
+    assert "certificate is not trusted" in said
+    assert "SSL_CERT_FILE" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SSL_CERT_FILE", "/nope"), ("ALL_PROXY", "socks5://u:hunter2@127.0.0.1:9"), ("HTTPS_PROXY", "nonsense://x")],
+)
+async def test_an_unusable_environment_is_reported_without_a_traceback(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(KeysUnavailable) as failure:
+        await JwksSource("https://keys.example/jwks").refresh()
+    assert "SSL_CERT_FILE" in str(failure.value) or "proxy" in str(failure.value)
+    assert "hunter2" not in str(failure.value)

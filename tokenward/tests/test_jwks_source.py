@@ -10,7 +10,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from tokenward import InvalidToken, JwksSource, KeysUnavailable, Reason
+from tokenward import InvalidToken, JwksSource, KeysUnavailable, Reason, Tokenward
 from tokenward.jwks import BACKOFF, MAX_WAITING, REFRESH_AT
 from tokenward.testing.clock import FakeClock, settle
 from tokenward.testing.issuer import Answer, Issuer
@@ -708,3 +708,42 @@ async def test_rsa_and_elliptic_keys_rotate_in_beside_ed25519() -> None:
             w.issuer.rotate(key=spare_key(alg))
             assert await w.outcome(w.issuer.token("alice")) == "ok:alice", alg
         assert len(bearer("x")) == 2
+
+
+async def test_a_fetch_for_an_unknown_key_bypasses_http_caches() -> None:
+    async with world() as w:
+        assert "cache-control" not in w.requests[0].headers, "the usual fetch may be answered by a cache"
+        await w.clock.advance(10)
+        w.issuer.rotate()
+        assert await w.outcome(w.issuer.token("alice")) == "ok:alice"
+        assert w.requests[1].headers["cache-control"] == "no-cache"
+        await w.clock.advance(300)
+        assert "cache-control" not in w.requests[-1].headers
+
+
+def test_a_second_event_loop_works_after_the_first_and_beside_it() -> None:
+    issuer = Issuer()
+    with issuer.running() as url:
+        auth = Tokenward(issuer=issuer.url, audience=issuer.audience, jwks_url=url)
+
+        async def ask() -> str:
+            return (await auth.authenticate(bearer(issuer.token("ada")), None)).subject
+
+        async def served() -> str:
+            async with auth:
+                issuer.rotate()
+                await asyncio.sleep(1.05)  # real time: the next fetch is permitted after one second
+                return await ask()
+
+        assert asyncio.run(ask()) == "ada", "without a lifespan"
+        assert asyncio.run(served()) == "ada", "with one, in another loop"
+        assert asyncio.run(ask()) == "ada"
+
+
+async def test_the_reason_for_an_unavailable_key_set_reaches_the_events() -> None:
+    from tokenward.testing import Answer
+
+    async with world(started=False) as w:
+        w.issuer.always = Answer(status=403)
+        assert await w.outcome(w.issuer.token("alice")) == "unavailable"
+        assert w.events.reasons == ["status 403"]

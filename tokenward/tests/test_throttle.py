@@ -16,7 +16,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tokenward import Authenticator, FailureThrottle, KeysUnavailable, TooManyFailures
+from tokenward import (
+    Authenticator,
+    FailureThrottle,
+    KeysUnavailable,
+    TooManyFailures,
+)
 from tokenward.testing.clock import FakeClock
 from tokenward.testing.issuer import Answer
 from tokenward.testing.keys import SigningKey
@@ -330,3 +335,12 @@ async def test_past_the_limit_the_log_stays_quiet(caplog: pytest.LogCaptureFixtu
 )
 def test_a_limit_is_read_as_people_write_it(text: str, amount: int, seconds: int) -> None:
     assert Limit.parse(text) == Limit(amount, seconds)
+
+
+async def test_an_expired_token_before_any_key_set_counts_for_no_throttle() -> None:
+    async with world(limit="1/minute", started=False) as w:
+        assert [await w.outcome(w.issuer.expired_token()) for _ in range(5)] == ["expired"] * 5
+        assert w.issuer.fetches == 0, "and it costs no fetch"
+        await w.source.refresh()
+        assert await w.outcome(w.issuer.token("a", header={"kid": "made-up"}, expires_in=-1)) == "expired"
+        assert await w.outcome(w.issuer.token("a", header={"kid": "made-up"}, expires_in=-1)) == "too_many_failures"

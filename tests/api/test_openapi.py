@@ -18,7 +18,7 @@ from tests.support.application import settings_for
 from tests.support.routes import routes_of
 from tokenward.testing import Issuer
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parent.parent
 STATIC = TESTS.parent / "src" / "taskward" / "api" / "static"
 SECONDS = 25
 """How long schemathesis may try."""

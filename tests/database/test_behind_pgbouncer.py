@@ -20,11 +20,11 @@ from taskward.app import create_app
 from taskward.database.migrate import upgrade
 from taskward.embedded import EmbeddedPostgres
 from tests.conftest import Person, connection
+from tests.database.test_odd_databases import SETTINGS, execute, story
 from tests.faults.test_database import needs_pgbouncer
 from tests.support.application import settings_for
 from tests.support.postgres_faults import pgbouncer
 from tests.support.shell import Shell
-from tests.test_odd_databases import SETTINGS, execute, story
 from tokenward.testing import Issuer
 
 pytestmark = needs_pgbouncer
