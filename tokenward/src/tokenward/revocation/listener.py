@@ -13,6 +13,8 @@ POLL = 0.5
 """Seconds between two questions where no notification arrives: behind a pooler."""
 PATIENCE = 2.0
 """Seconds the server has to answer one question before the connection is given up."""
+READING = 30.0
+"""Seconds for what is read then, which may be many rows."""
 BACKOFF = (0.1, 0.2, 0.5, 1.0)
 
 Heard = Callable[[str], None]
@@ -103,12 +105,14 @@ class Listener:
             whole = True
             while not lost.is_set():
                 self._wake.clear()
-                async with asyncio.timeout(PATIENCE * (5 if whole else 1)), self._turn:
-                    # A pooler hands each question to any server connection: LISTEN is then dropped without an error.
-                    heard = await connection.fetchval("SELECT count(*) FROM pg_listening_channels()")
+                async with self._turn:
+                    async with asyncio.timeout(PATIENCE):
+                        # A pooler hands each question to any server connection, and LISTEN is dropped without an error.
+                        heard = await connection.fetchval("SELECT count(*) FROM pg_listening_channels()")
                     pooled = self.pooled = pooled or heard < len(self._channels)
-                    for look in self._looks:
-                        await look(connection, whole)
+                    async with asyncio.timeout(READING):
+                        for look in self._looks:
+                            await look(connection, whole)
                 whole, self.problem, self.listening = False, None, not pooled
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL if pooled else BEAT)

@@ -86,8 +86,15 @@ class MemoryRevocations:
 
     def replace(self, revocations: Iterable[Revocation]) -> None:
         """Hold these and no others: what was read as a whole. Raises TooMany, and holds what it held before."""
+        self._put(self._made_of(revocations))
+
+    def _made_of(self, revocations: Iterable[Revocation]) -> "MemoryRevocations":
+        """A set of its own; of many, it is made in another thread."""
         fresh = MemoryRevocations(clock=self._clock, max_entries=self.max_entries)
         fresh.add(revocations)
+        return fresh
+
+    def _put(self, fresh: "MemoryRevocations") -> None:
         # Put in place complete, because threads of a blocking application look while this runs.
         before = self._sessions, self._subjects, self._grants
         self._sessions, self._subjects, self._grants = fresh._sessions, fresh._subjects, fresh._grants

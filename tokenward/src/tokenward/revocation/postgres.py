@@ -12,6 +12,7 @@ from tokenward.revocation.protocol import Revocation
 
 CHANNEL = "taskward_revocations"
 WHOLE_EVERY = 60.0  # seconds
+AT_ONCE = 5_000  # rows
 
 _COLUMNS = (
     "SELECT id, kind, value, extract(epoch FROM not_before)::float8 AS not_before, "
@@ -124,7 +125,10 @@ class PostgresRevocations(MemoryRevocations):
             if whole or started - self._whole_at >= WHOLE_EVERY:
                 rows = await connection.fetch(_WHOLE, self.max_entries + 1)
                 missing = [row[0] for row in await connection.fetch(_MISSING)]
-                self.replace(map(_revocation, rows))
+                if len(rows) > AT_ONCE:  # requests are answered meanwhile
+                    self._put(await asyncio.to_thread(self._made_of, map(_revocation, rows)))
+                else:
+                    self.replace(map(_revocation, rows))
                 if started - self._shifted_at >= WHOLE_EVERY:  # not at each reconnect, or the window would shrink
                     self._above, self._highest = self._highest, max((row["id"] for row in rows), default=0)
                     self._shifted_at = started
