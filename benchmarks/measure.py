@@ -1,4 +1,4 @@
-"""The runs: every server after the other, over and over, so that whatever the machine does meanwhile meets them all."""
+"""The measurements: servers take turns, so that other load on the machine affects all of them."""
 
 from collections.abc import Iterator
 from statistics import median

@@ -1,4 +1,4 @@
-"""Behind proxies that strip a prefix, rewrite Host or end TLS, clients are told URLs that they can follow."""
+"""URLs in answers behind proxies that strip a prefix, rewrite Host or terminate TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CI does what anybody can do at home, with parts that cannot change under it."""
+"""The CI workflow: it runs the commands of the Makefile, with pinned actions."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The compose file and the images, held to what they promise as far as that shows without a Docker engine."""
+"""The compose file and the Dockerfile, checked without a Docker engine."""
 
 import asyncio
 import http.server

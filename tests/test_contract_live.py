@@ -1,4 +1,4 @@
-"""The contract tests against a live server, from a folder that holds nothing else: as another team would run them."""
+"""The contract tests, run against a live server from a copy of their folder alone."""
 
 from __future__ import annotations
 

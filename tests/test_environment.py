@@ -1,4 +1,4 @@
-"""No environment makes a traceback: the command starts, or says in clear lines what to mend and ends with 2."""
+"""Unusual environments: the command starts, or prints what to correct and ends with 2, without a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every setting with every kind of hostile value: it is taken, or one clear line names it and the exit code is 2."""
+"""Every setting with hostile values: it is accepted, or one line names it and the exit code is 2."""
 
 from __future__ import annotations
 

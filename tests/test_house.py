@@ -1,4 +1,4 @@
-"""The rules of the house, held by programs: where two places must agree, or a habit must not slip, a test says so."""
+"""Rules of the repository: module sizes, import directions, and places that must agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a request says, a conversion of it never raises: no header, cursor, path, query or body makes a 500."""
+"""Random headers, cursors, paths, queries and bodies: none is answered 500."""
 
 from __future__ import annotations
 

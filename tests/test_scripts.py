@@ -1,4 +1,4 @@
-"""What `make install` and `make run` stand on: started for real, in a folder of its own."""
+"""scripts/install.py, scripts/run.py and scripts/browser.py, run in a folder of their own."""
 
 import contextlib
 import http.server

@@ -1,4 +1,4 @@
-"""Nothing that opens a door is ever said: by the log in either format, by any answer, or by a command."""
+"""No secret, token or password appears in a log, an answer or the output of a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: every problem at once, a line each, and never a secret in any of them."""
+"""Settings: values, and one line for each problem, without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Peer (c), the limit: bare ASGI + asyncpg + orjson, no authentication, no checks, no headers anybody could miss."""
+"""Peer (c), the limit: bare ASGI + asyncpg + orjson, no authentication, no checks and no additional headers."""
 
 import os
 from typing import Any

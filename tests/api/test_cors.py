@@ -1,4 +1,4 @@
-"""What browsers let pages of other origins see: those named in the settings everything, all others nothing."""
+"""CORS: pages of allowed origins can read every answer, other pages none."""
 
 from __future__ import annotations
 

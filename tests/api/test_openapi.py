@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: it names what there is, no more and no less, and the service keeps to it."""
+"""The OpenAPI document: complete, and in agreement with the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from people: a title can be seen, and what looks the same is found the same."""
+"""Text from people: visible titles, Unicode normalisation and search."""
 
 from __future__ import annotations
 

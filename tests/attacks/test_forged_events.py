@@ -1,4 +1,4 @@
-"""Forged, replayed and rolled back revocations: no stranger signs anybody out, and no ended session comes back."""
+"""Forged, replayed and rolled back revocations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forged tokens, every row of the catalogue against the whole service: refused, silent, cheap, harmless to the next."""
+"""Forged tokens: every row of the catalogue against the whole service."""
 
 from __future__ import annotations
 

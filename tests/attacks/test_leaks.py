@@ -1,4 +1,4 @@
-"""The reader that looks over every test's shoulder does see what it is there for."""
+"""The plugin that searches test output for tokens finds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One proof used by fifty requests at once, in two processes that share a store: exactly one passes."""
+"""One proof in fifty concurrent requests, at two processes with a shared store: exactly one is accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command as people run it: real processes, their words and their exit codes."""
+"""The commands, as real processes: output and exit codes."""
 
 from __future__ import annotations
 

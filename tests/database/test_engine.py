@@ -1,4 +1,4 @@
-"""The engine: which connection a statement gets, and what a lost server or a lost request costs."""
+"""The engine: choice of connections, lost servers and cancelled requests."""
 
 from __future__ import annotations
 

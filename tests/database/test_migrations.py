@@ -1,4 +1,4 @@
-"""The migrations make the very database that the models describe, and can take it back."""
+"""Migrations: they create the database that the models describe, and can be reverted."""
 
 from __future__ import annotations
 

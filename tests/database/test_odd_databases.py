@@ -1,4 +1,4 @@
-"""Databases that are not as our own: whatever a server, a role or another program has set, answers are the same."""
+"""Databases with other settings, encodings or tables: the answers are the same, or a text says what to do."""
 
 from __future__ import annotations
 

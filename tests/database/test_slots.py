@@ -1,4 +1,4 @@
-"""Slots: never more than there are, in turn, and none is lost however a waiter ends."""
+"""Slots: their number, the order of waiters, and cancelled waiters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A statement that could reach rows of another owner does not compile, whatever its form."""
+"""Statements that could reach rows of another owner do not compile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database says when it cannot be used: "not now", and never the driver's own words."""
+"""An unusable database: DatabaseUnavailable, without the driver's text."""
 
 import traceback
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: real servers, started the way a newcomer's machine would start them."""
+"""The embedded PostgreSQL, with real servers."""
 
 import asyncio
 import importlib.util

@@ -1,4 +1,4 @@
-"""The database fails in every way it knows while people work: nothing promised is lost, nothing is done twice."""
+"""Database faults under load: no acknowledged change is lost, and none is made twice."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""HTTP as no well-behaved client speaks it, byte by byte, against the service as people run it."""
+"""HTTP abuse: malformed, ambiguous and endless messages, sent as bytes to a real service."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Key server faults, each under traffic: known keys go on, new ones wait or are told to come back, no forgery passes.
+"""Key server faults under load: known keys are used, new ones wait or get 503, forged tokens are refused.
 
 Every fault has a key server, a service and callers of its own; all of them run at once. In the ordinary run time is
 sped up tenfold and the service is ``BearerMiddleware`` alone; ``make torture`` runs the whole service in real time.

@@ -1,4 +1,4 @@
-"""Processes that are told to stop, killed, starved and kept waiting: whoever is owed an answer gets it."""
+"""Process faults: shutdown, kill, exhausted resources and slow clients."""
 
 import asyncio
 import contextlib

@@ -1,8 +1,8 @@
-"""Nobody learns anything about anybody else's tasks, at any endpoint, whatever they know already.
+"""Isolation of owners: no endpoint reveals anything about another person's tasks.
 
-Behaviour first: the adversary holds another person's ids, cursors, idempotency keys and tags, and every answer must be
-the very answer they would get had those never existed. The endpoints come from the application's own routes: a new
-one without a line in REQUESTS fails here.
+The adversary has another person's ids, cursors, idempotency keys and entity tags. Every answer must equal the answer
+for values that do not exist. The endpoints come from the application's routes: a new one without a line in REQUESTS
+fails.
 """
 
 from __future__ import annotations

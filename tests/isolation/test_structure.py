@@ -1,6 +1,6 @@
-"""Forgetting whose tasks they are is impossible by construction: every statement binds its owner, wherever it reads.
+"""Every SQL statement binds its owner at every table.
 
-The behaviour is tested in test_isolation.py; here the SQL itself is looked at, all of it, and who may run it.
+test_isolation.py tests the behaviour. Here all SQL is examined, and the code that may run it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Another person's id takes the service exactly the work of one that never was, so that no clock can tell them apart.
+"""Another person's id takes the same work as an unused one, so that response times reveal nothing.
 
 Counted instead of timed: the same messages to PostgreSQL, the same bytes back, the same pages read, the same answer.
 """

@@ -1,4 +1,4 @@
-"""The probes: /healthz says the process lives, /readyz whether it can serve, and neither tells more than that."""
+"""The probes /healthz and /readyz."""
 
 from __future__ import annotations
 

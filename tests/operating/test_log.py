@@ -1,4 +1,4 @@
-"""The log of a real service, in both forms: one story is told to it, and what it wrote down is read."""
+"""The log of a real service, as console text and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted: true to what happened, bounded whatever clients make up, and never on the public port."""
+"""Metrics: right counts, bounded labels, and a port of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log, metrics and events watch the service; whatever happens to them, no answer and no exit code changes."""
+"""Failures of log, metrics and events: they change no answer and no exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a connection refuses before the application sees it: one answer, one line of log, one count, and no echo."""
+"""Requests that the connection refuses: one answer, one log line, one count, and nothing of the request in them."""
 
 from __future__ import annotations
 

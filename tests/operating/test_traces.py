@@ -1,4 +1,4 @@
-"""Traces: what a collector receives from a real service, and that nothing is traced where none is set."""
+"""Traces: the spans that a collector receives from a real service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manifests: valid to Kubernetes' own schemas, as locked down as the containers of docker-compose.yml."""
+"""The Kubernetes manifests: valid by its schemas, and as restricted as the containers of docker-compose.yml."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""docs/operating.md: every command of an alert's page runs, against a real service, its log and its database."""
+"""docs/operating.md: every command of an alert's section runs against a real service, its log and its database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts and dashboard: valid to Prometheus, true to the metrics there are, each alert with its page."""
+"""Alerts and dashboard: valid for Prometheus, with existing metrics, and a section of the manual for each alert."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""From the last release to this one and back, under traffic: nobody is failed, and nothing acknowledged is lost."""
+"""Upgrade from the last release and back, under load: no request fails, and no acknowledged change is lost."""
 
 from __future__ import annotations
 

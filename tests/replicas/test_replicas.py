@@ -1,4 +1,4 @@
-"""Replicas behind a proxy, and one PgBouncer in transaction mode behind them: nobody can tell which one has answered.
+"""Replicas behind a proxy, with PgBouncer in transaction mode: all replicas answer alike.
 
 All they keep for themselves are counts of refused tokens, until they share a store for those.
 """

@@ -1,4 +1,4 @@
-"""Revocations in the shared PostgreSQL: refused at every replica within a second, whatever happens on the way."""
+"""Revocations in the shared PostgreSQL: every replica refuses the tokens within a second."""
 
 from __future__ import annotations
 

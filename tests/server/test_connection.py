@@ -1,4 +1,4 @@
-"""What a connection leaves behind and how it ends: the protocol by itself, over real sockets."""
+"""The HTTP connection alone, over real sockets: how it ends and what it leaves in memory."""
 
 from __future__ import annotations
 

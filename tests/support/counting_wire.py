@@ -1,4 +1,4 @@
-"""A door between the service and PostgreSQL that counts what goes through it."""
+"""A proxy between the service and PostgreSQL that counts messages and bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows enough for PostgreSQL's planner to have a choice, and what it then chooses for each statement of the tasks."""
+"""Enough rows for PostgreSQL's planner to have a choice, and its plan for each statement of the tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads along in every test: no whole token and no private key in any answer, log line or output.
+"""A pytest plugin that searches answers, log lines and output for tokens and private keys.
 
     pytest -p tests.support.leaks
 

@@ -1,4 +1,4 @@
-"""Load with a conscience: people who write tasks, remember what they were promised, and check it afterwards."""
+"""Load: clients that write tasks, record what was acknowledged, and check it afterwards."""
 
 from __future__ import annotations
 

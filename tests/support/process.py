@@ -1,4 +1,4 @@
-"""Programs started by tests: in a session of their own, waited for by asking, and gone with whoever started them."""
+"""Programs started by tests, in sessions of their own; they end with the test process."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""A small reverse proxy with health checks, for rolling restarts: as cautious as nginx is by default, and no more."""
+"""A small reverse proxy with health checks, for rolling restarts; it retries as nginx does by default."""
 
 from __future__ import annotations
 

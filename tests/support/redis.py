@@ -1,4 +1,4 @@
-"""A real Redis or Valkey on a socket file of its own."""
+"""A real Redis or Valkey on a Unix socket."""
 
 from __future__ import annotations
 

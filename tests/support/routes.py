@@ -1,4 +1,4 @@
-"""The routes an application really has, read from the application itself, so that none can be forgotten."""
+"""The routes of an application, read from the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database holds, straight from PostgreSQL: to show that a refused request stored nothing."""
+"""The rows in the database, to assert that a refused request stored nothing."""
 
 from __future__ import annotations
 

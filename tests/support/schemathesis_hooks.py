@@ -1,4 +1,4 @@
-"""What no schema can say, told to schemathesis: values of the right form that are refused for what happened before.
+"""Hooks for schemathesis: values that are valid by the schema but refused because of earlier requests.
 
 A cursor has to come from a list, a precondition from the task as it is, and an Idempotency-Key must not have been used
 for another task. Where schemathesis means a request to be valid, the first two are taken out and the key is made new.

@@ -1,4 +1,4 @@
-"""The service as people run it: `taskward serve` as a process of its own, with real keys over a real socket."""
+"""`taskward serve` as a process of its own, with real keys over a real socket."""
 
 from __future__ import annotations
 

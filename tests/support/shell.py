@@ -1,4 +1,4 @@
-"""The command as people run it, beside a key server that answers: what it says, and its exit code."""
+"""Runs `taskward` commands beside a key server: output and exit code."""
 
 from __future__ import annotations
 

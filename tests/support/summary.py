@@ -1,4 +1,4 @@
-"""The reliability table: what the proofs counted in this very run, written where a reader looks for it.
+"""The pytest plugin that writes the counts of a run to docs/reliability.md.
 
     pytest tests/faults -m "torture or not torture" --write-reliability docs/reliability.md
 
@@ -46,7 +46,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @pytest.fixture
 def reliability(request: pytest.FixtureRequest) -> Report:
-    """Notes the figures of one trial: a name and what was counted."""
+    """Records the counts of one trial under a name."""
     summary = request.config.stash[_SUMMARY]
     title = (request.module.__doc__ or request.module.__name__).strip().splitlines()[0]
 
@@ -64,10 +64,10 @@ class Summary:
 
     def markdown(self, session: pytest.Session) -> str:
         lines = [
-            "# Reliability, as counted",
+            "# Reliability",
             "",
-            "Written by the tests themselves (`make torture`); do not edit. What must not happen is checked by the run",
-            "as well: a number other than 0 in such a column fails it.",
+            "The tests write this file (`make torture`); do not edit it. In columns of faults, such as missing,",
+            "doubled, wrong, accepted or crashes, a number other than 0 fails the run.",
             "",
             f"{_told(session)}",
         ]

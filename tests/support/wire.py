@@ -1,4 +1,4 @@
-"""HTTP as bytes: what no well-behaved client would send, and every byte of what comes back."""
+"""HTTP as bytes: sends any bytes and returns every byte of the response."""
 
 from __future__ import annotations
 

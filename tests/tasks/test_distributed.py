@@ -1,4 +1,4 @@
-"""What a distributed PostgreSQL (Citus) asks of a statement: no STABLE function over a column in RETURNING or SET."""
+"""Statements for Citus: no STABLE function of a column in RETURNING or SET."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three people use the service at random, and a model foretells every answer they get.
+"""Model-based test: random requests of three people, compared with a model.
 
 Each person owns a few tasks and knows the ids, cursors, idempotency keys and tags of the other two. The model
 is a few dictionaries; what the service says beyond them (ids, moments, tags) is learnt once and must stay so.

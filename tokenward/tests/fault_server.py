@@ -1,4 +1,4 @@
-"""A key server that misbehaves, on a real socket: one way a fault, changed while it runs.
+"""A key server on a real socket with a selectable fault.
 
     server = FaultServer(issuer)
     async with server.serve() as url:

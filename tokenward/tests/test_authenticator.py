@@ -1,4 +1,4 @@
-"""From the Authorization header to an answer: what is read, what is counted, what is told, and what never is."""
+"""The authenticator: headers, counts, events and error texts."""
 
 from __future__ import annotations
 

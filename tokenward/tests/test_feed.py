@@ -1,4 +1,4 @@
-"""A feed of revocations, honest and hostile: what is revoked stays revoked, and what is not known is not believed."""
+"""Feeds of revocations, valid and hostile."""
 
 from __future__ import annotations
 

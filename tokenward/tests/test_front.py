@@ -1,4 +1,4 @@
-"""The front door: parameters, environment, several issuers, discovery, the command, the test kit, threads and forks."""
+"""Tokenward: parameters, environment, several issuers, discovery, the command, the test kit, threads and forks."""
 
 from __future__ import annotations
 

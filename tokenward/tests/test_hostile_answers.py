@@ -1,4 +1,4 @@
-"""What a key server can answer, on a real socket: a bad answer is a failed refresh, bounded in time and in memory."""
+"""Hostile responses of a key server, on a real socket: each is a failed refresh, bounded in time and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key source in time: what is fetched when, who waits for it, and what an outage or a flood can do."""
+"""The key source over time: fetches, waiters, outages and floods."""
 
 from __future__ import annotations
 

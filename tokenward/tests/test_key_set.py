@@ -1,4 +1,4 @@
-"""Which keys of a JWKS document may verify, and that a bad one among them spoils nothing (RFC 7517 §5)."""
+"""Parsing of JWKS documents: usable and unusable keys (RFC 7517 §5)."""
 
 from __future__ import annotations
 

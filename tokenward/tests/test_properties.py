@@ -1,4 +1,4 @@
-"""Whatever is made of a token or its header, it is refused as one of the AuthErrors unless it says what it must."""
+"""Random changes of tokens and headers: every invalid one raises an AuthError."""
 
 from __future__ import annotations
 

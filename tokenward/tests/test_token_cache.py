@@ -1,4 +1,4 @@
-"""The verified-token cache: a hit answers what a full verification would, whatever happened in between."""
+"""The token cache: a hit answers what a full verification would."""
 
 from __future__ import annotations
 
