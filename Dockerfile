@@ -28,7 +28,7 @@ CMD ["taskward", "serve"]
 FROM node:24.19.0-bookworm-slim AS web-build
 WORKDIR /build
 COPY web/package.json web/package-lock.json ./
-RUN npm ci --no-audit --no-fund
+RUN npm ci --omit=dev --no-audit --no-fund
 COPY web ./
 # Read by the browser's half, which is made here.
 ARG NEXT_PUBLIC_DPOP

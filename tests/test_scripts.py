@@ -218,6 +218,32 @@ def test_a_stamp_holds_until_a_file_or_a_word_changes(tmp_path: Path, monkeypatc
     assert not install.Stamp(stamp, [lock], "v20").holds()
 
 
+def test_make_run_installs_nothing_of_the_web_client_that_only_tests_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install = script("install")
+    ran: list[list[str]] = []
+
+    def npm_ci(_: str, command: list[str], cwd: Path) -> None:
+        ran.append(command)
+        shutil.rmtree(cwd / "node_modules", ignore_errors=True)  # as npm ci does
+        (cwd / "node_modules").mkdir()
+
+    monkeypatch.setattr(install, "ROOT", tmp_path)
+    monkeypatch.setattr(install, "WEB", tmp_path)
+    monkeypatch.setattr(install, "install_node", lambda: "v20")
+    monkeypatch.setattr(install, "run", npm_ci)
+    (tmp_path / "package-lock.json").write_text("one")
+    for tests in (False, False, True, False, True):
+        install.install_web(tests=tests)
+    assert ["--omit=dev" in command for command in ran] == [True, False], "each is installed once"
+    shutil.rmtree(tmp_path / "node_modules")
+    install.install_web(tests=False)
+    (tmp_path / "package-lock.json").write_text("two")
+    install.install_web(tests=True)
+    assert ["--omit=dev" in command for command in ran[2:]] == [True, False]
+
+
 def test_build_outputs_are_not_among_its_sources(tmp_path: Path) -> None:
     for name in ("app/page.tsx", "package.json", ".next/BUILD_ID", "node_modules/x/index.js", "e2e/a.spec.ts"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,8 @@ const config: NextConfig = {
   devIndicators: false,
   // `npm run typecheck` does it, in its own step: a person who runs `make run` should not wait for it.
   typescript: { ignoreBuildErrors: true },
+  // Written for the next build, it makes the first one a third slower, and most machines build once.
+  experimental: { turbopackFileSystemCacheForBuild: false },
   headers: async () => [
     {
       source: "/:path*",
