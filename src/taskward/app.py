@@ -22,7 +22,6 @@ from taskward.api.owner import OwnerGate
 from taskward.api.routing import PrivateMount, match_to_the_end
 from taskward.authentication import http_client, key_source, proofs, revocations_of, secret_of, token_verifier
 from taskward.database.aside import connector
-from taskward.database.connecting import Connector
 from taskward.database.engine import Database
 from taskward.database.schema import REVISION
 from taskward.operating import health, log
@@ -96,7 +95,7 @@ def create_app(
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout,
         idle=settings.database_idle,
-        connect=tracing.watched(Connector(database_url, settings.database_timeout).connect) if tracing else None,
+        watch=tracing.watched if tracing else None,
     )
 
     changes = Changes(listener, lambda owner: Tasks(db.of(owner)).version())

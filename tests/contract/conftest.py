@@ -1,6 +1,7 @@
 """Two ways to stand in front of the service: in process with mocked keys, or live, over the network.
 
     pytest tests/contract                                            # in process: needs this repository
+    pytest tests/contract --citus                                    # the same, with the SQL that Citus needs
     pytest tests/contract --base-url http://127.0.0.1:8000 --token "$TOKEN" [--other-token "$SOMEBODY_ELSES"]
 
 Live, it needs this folder, pytest, pytest-asyncio and httpx, no more. Each person's own tasks are left as
@@ -34,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--base-url", help="the server to speak to, such as http://127.0.0.1:8000; without it: in process")
     group.addoption("--token", help="a fresh token of one person, good for some minutes")
     group.addoption("--other-token", help="a fresh token of somebody else; tests of two people are skipped without it")
+    group.addoption("--citus", action="store_true", help="in process: with the SQL that is sent to Citus")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -181,6 +183,10 @@ async def front(request: pytest.FixtureRequest, database: Any) -> AsyncIterator[
     issuer = Issuer()
     databases, template = database
     url = await databases.create(template)
+    if request.config.getoption("--citus"):
+        from tests.support.citus import look_like_citus
+
+        await look_like_citus(url)
     async with respx.mock(assert_all_called=False) as router:
         router.route(url=issuer.jwks_url).mock(side_effect=issuer.respond)
         async with in_process(issuer, url) as front:

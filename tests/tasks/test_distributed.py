@@ -1,13 +1,21 @@
-"""Statements for Citus: no STABLE function of a column in RETURNING or SET."""
+"""Statements for Citus: no STABLE function of a column in RETURNING or SET, and keyed creation in statements of one
+table each. The whole contract with that SQL: pytest tests/contract --citus"""
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
+from tests.conftest import Person
+from tests.support.citus import look_like_citus
 from tests.support.crowd import STATEMENTS
+from tests.support.rows import dump
 
 #: What SET may compute, with the functions and operators that PostgreSQL resolves it to.
 LATER = (
@@ -52,3 +60,56 @@ async def test_the_functions_of_updated_at_are_immutable(database_url: str) -> N
             assert volatility == b"i", function
     finally:
         await connection.close()
+
+
+@pytest_asyncio.fixture
+async def citus(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """The test's database, taken for Citus by the service; a connection past the service."""
+    await look_like_citus(database_url)
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+ONCE: dict[str, Any] = {"json": {"title": "once"}, "headers": {"idempotency-key": "k"}}
+
+
+async def test_on_citus_a_keyed_task_is_three_statements_of_one_table_each(
+    citus: asyncpg.Connection, alice: Person
+) -> None:
+    await citus.execute(
+        """CREATE TABLE ran (sql text);
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql
+          AS $$ BEGIN INSERT INTO ran VALUES (current_query()); RETURN NULL; END $$;
+        CREATE TRIGGER note AFTER INSERT OR DELETE ON tasks FOR EACH STATEMENT EXECUTE FUNCTION note();
+        CREATE TRIGGER note AFTER INSERT OR DELETE ON idempotency_keys FOR EACH STATEMENT EXECUTE FUNCTION note()"""
+    )
+    assert (await alice.post("/api/me/tasks", **ONCE)).status_code == 201
+    ran = [row["sql"] for row in await citus.fetch("SELECT sql FROM ran")]
+    assert [len(re.findall(r"(INSERT INTO|DELETE FROM) ", sql)) for sql in ran] == [1, 1, 1]
+    assert await citus.fetchval("SELECT count(*) FROM tasks t JOIN idempotency_keys k ON k.xmin = t.xmin") == 1, (
+        "one transaction"
+    )
+
+
+async def test_on_citus_a_key_makes_one_task_however_often_and_with_whatever_it_is_repeated(
+    citus: asyncpg.Connection, alice: Person, bob: Person
+) -> None:
+    answers = await asyncio.gather(*(alice.post("/api/me/tasks", **ONCE) for _ in range(20)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 19 + [201]
+    assert len({answer.content for answer in answers}) == 1
+    before = await dump(citus)
+    assert (await alice.post("/api/me/tasks", **{**ONCE, "json": {"title": "other"}})).status_code == 422
+    assert await dump(citus) == before
+    assert (await bob.post("/api/me/tasks", **ONCE)).status_code == 201, "a key is one person's"
+    await citus.execute("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'")
+    assert (await alice.post("/api/me/tasks", **ONCE)).status_code == 201, "a key ends after a day"
+
+
+async def test_on_citus_a_task_that_cannot_be_stored_leaves_no_key(citus: asyncpg.Connection, alice: Person) -> None:
+    before = await dump(citus)
+    await citus.execute("ALTER TABLE tasks ADD CONSTRAINT never CHECK (title <> 'once')")
+    assert (await alice.post("/api/me/tasks", **ONCE)).status_code == 500
+    assert await dump(citus) == before
+    await citus.execute("ALTER TABLE tasks DROP CONSTRAINT never")
+    assert (await alice.post("/api/me/tasks", **ONCE)).status_code == 201, "the connection is as good as before"

@@ -32,14 +32,14 @@ class Connector:
         self._dsns = deque(one_dsn_for_each_host(dsn))
         self._timeout = timeout
         self.pooled: bool | None = None
-        self._citus = False
+        self.distributed = False
 
     async def connect(self) -> Any:
         """Raises asyncpg's errors, OSError or TimeoutError."""
         if self.pooled is not False:
             connection = await self._reach(statement_cache_size=0)
             found = await connection.fetchrow(_PROBE)
-            self.pooled, self._citus = connection.get_server_pid() != found["pid"], found["citus"]
+            self.pooled, self.distributed = connection.get_server_pid() != found["pid"], found["citus"]
             if self.pooled:
                 return connection
             await connection.close()
@@ -51,7 +51,7 @@ class Connector:
         # Without these timeouts the server cannot end an idle session while a request takes it (DATABASE_IDLE replaces
         # idle connections), nor one that waits between prepare and execute while this process is busy.
         settings["idle_session_timeout"] = settings["idle_in_transaction_session_timeout"] = "0"
-        if not self._citus:
+        if not self.distributed:
             # Each statement has one right plan for every person. By default PostgreSQL plans some statements again at
             # each request, and reads the whole table for a person who owns much of it.
             settings["plan_cache_mode"] = "force_generic_plan"

@@ -23,6 +23,7 @@ from taskward.database.slots import Slots
 from taskward.database.statement import ServerQuestion, Statement
 
 Row = Mapping[str, Any]
+Connect = Callable[[], Awaitable[Any]]
 
 #: Deadlines are checked this often, as a fraction of the timeout.
 _GRAIN = 0.05
@@ -33,6 +34,7 @@ class Database:
 
     ``timeout`` is the seconds for one request: slot, connection and statement together. A connection unused for
     ``idle`` seconds is replaced. ``open`` does not connect: a database may be down at the start and come up later.
+    ``watch`` wraps what opens connections.
     """
 
     def __init__(
@@ -42,9 +44,13 @@ class Database:
         pool_size: int = 10,
         timeout: float = 5,
         idle: float = 300,
-        connect: Callable[[], Awaitable[Any]] | None = None,
+        connect: Connect | None = None,
+        watch: Callable[[Connect], Connect] | None = None,
     ) -> None:
-        self._connect = connect or Connector(dsn, timeout).connect
+        self._connector = Connector(dsn, timeout)
+        self._connect = connect or self._connector.connect
+        if watch is not None:
+            self._connect = watch(self._connect)
         self._timeout = timeout
         self._idle = idle
         self._size = pool_size
@@ -138,7 +144,11 @@ class Database:
                 while True:
                     try:
                         fit = False
-                        rows: list[Row] = await connection.fetch(statement.sql, *arguments)
+                        rows: list[Row]
+                        if statement.apart and self._connector.distributed:
+                            rows = await _run_apart(connection, statement, arguments)
+                        else:
+                            rows = await connection.fetch(statement.sql, *arguments)
                         fit = True
                         break
                     except asyncpg.PostgresError as error:
@@ -239,6 +249,18 @@ class Database:
                 connection.terminate()  # its statement ends with an error
             if silent:
                 self._generation += 1  # idle connections are probably lost too; each would cost a timeout
+
+
+async def _run_apart(connection: Any, statement: Statement, arguments: list[Any]) -> list[Row]:
+    """The rows of the last of ``statement.apart`` that ran. An error rolls all of them back."""
+    values = dict(zip(statement.names, arguments, strict=True))
+    rows: list[Row] = []
+    async with connection.transaction():
+        for part in statement.apart:
+            rows = await connection.fetch(part.sql, *part.arguments(values))
+            if part.returns and not rows:
+                break
+    return rows
 
 
 class Rows:

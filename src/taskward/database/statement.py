@@ -34,15 +34,20 @@ OWNER: Any = bindparam("owner", type_=String)
 class Statement:
     """A Core statement, compiled once to PostgreSQL's ``$1`` form.
 
+    ``apart`` is the same as several statements, in order, for a server that cannot route the whole to one node. They
+    run in one transaction, which ends with the first of them that was to return rows and returned none.
+
     Raises TypeError for a statement that reads or changes a table without ``user_id = OWNER`` (or a join to a
     ``user_id`` that is bound so), that inserts a row of another owner, or that uses a table without an owner. Modules
     make their statements at import, so the import fails.
     """
 
-    __slots__ = ("names", "sql")
+    __slots__ = ("apart", "names", "returns", "sql")
 
-    def __init__(self, clause: Executable) -> None:
+    def __init__(self, clause: Executable, *, apart: "tuple[Statement, ...]" = ()) -> None:
         compiled = clause.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every executable is a clause
+        self.apart = apart
+        self.returns = bool(getattr(clause, "_returning", ()))
         self.sql = str(compiled)
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._check(clause)

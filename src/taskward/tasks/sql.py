@@ -62,10 +62,8 @@ CREATE = Statement(
 )
 
 _KEY_LIFETIME: Any = literal_column("interval '24 hours'")
-_expired = (
-    delete(idempotency_keys)
-    .where(idempotency_keys.c.user_id == OWNER, idempotency_keys.c.created_at < func.now() - _KEY_LIFETIME)
-    .cte("expired")
+_expired = delete(idempotency_keys).where(
+    idempotency_keys.c.user_id == OWNER, idempotency_keys.c.created_at < func.now() - _KEY_LIFETIME
 )
 _claimed = (
     upsert(idempotency_keys)
@@ -77,18 +75,20 @@ _claimed = (
     )
     .on_conflict_do_nothing()
     .returning(idempotency_keys.c.task_id)
-    .cte("claimed")
 )
+_key = _claimed.cte("claimed")
 
 #: Stores key and task in one statement, both or neither. Of two at once with one key, the second returns no row.
+#: Citus pulls a statement on two tables to its coordinator, in 7 round trips with two-phase commit.
 CREATE_ONCE = Statement(
     insert(tasks)
     .from_select(
         ["user_id", "id", *WRITABLE],
-        select(OWNER, _claimed.c.task_id, *(_value(name) for name in WRITABLE)),
+        select(OWNER, _key.c.task_id, *(_value(name) for name in WRITABLE)),
     )
     .returning(*COLUMNS)
-    .add_cte(_expired)
+    .add_cte(_expired.cte("expired")),
+    apart=(Statement(_expired), Statement(_claimed), CREATE),
 )
 
 #: The task that a key was used for. The task's columns are null if it was deleted since.
