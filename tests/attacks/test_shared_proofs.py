@@ -21,6 +21,24 @@ from tokenward.dpop.redis import RedisReplays
 from tokenward.testing import Issuer
 
 KEYS = 20
+FORKING = """
+import asyncio, os
+from tokenward.dpop.{module} import {name}
+
+store = {name}({url!r})
+first = asyncio.new_event_loop()
+print(first.run_until_complete(store.first_use(b"a" * 16, 60)), flush=True)
+if os.fork() == 0:
+    store.forked()
+    own = asyncio.new_event_loop()
+    print(own.run_until_complete(store.first_use(b"a" * 16, 60)), flush=True)
+    print(own.run_until_complete(store.first_use(b"b" * 16, 60)), flush=True)
+    own.run_until_complete(store.close())
+    os._exit(0)
+os.wait()
+print(first.run_until_complete(store.first_use(b"b" * 16, 60)), flush=True)
+first.run_until_complete(store.close())
+"""
 CHILD = """
 import asyncio, sys
 from tokenward.dpop.{module} import {name}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,8 +25,9 @@ def redis_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
     server = subprocess.Popen([REDIS, *options], stdout=subprocess.DEVNULL)
     try:
-        for _ in range(200):
-            if path.exists():
+        for _ in range(500):
+            with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+                probe.connect(str(path))  # the file is there before anybody listens
                 break
             time.sleep(0.02)
         yield f"redis+unix://{path}", server

@@ -266,6 +266,8 @@ async def test_a_store_that_is_down_or_silent_is_503_and_nothing_is_accepted(mon
 
         async def close(self) -> None: ...
 
+        def forked(self) -> None: ...
+
     class Silent(Down):
         async def first_use(self, key: bytes, seconds: float) -> bool:
             await asyncio.sleep(60)

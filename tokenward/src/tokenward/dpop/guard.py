@@ -143,10 +143,9 @@ class Dpop:
             request[_USED] = (id(self), key)
 
     def forked(self) -> None:
-        """For a forked child, whose locks may be held by threads of its parent."""
+        """For a forked child: new locks and connections, since the old ones belong to its parent."""
         self._verifier.forked()
-        if isinstance(self.replays, MemoryReplays):
-            self.replays.forked()
+        self.replays.forked()
 
     def _judge(
         self, presented: Presented, identity: Identity[Any], request: Mapping[str, Any] | None, now: float

@@ -15,7 +15,7 @@ SCHEMA = """
 
 
 class PostgresReplays:
-    """``pool`` is an asyncpg pool, which stays the caller's, or a DSN.
+    """``pool`` is an asyncpg pool, which stays the caller's, or a DSN. Applications that fork give a DSN.
 
     ``table`` is a name that is yours, never a client's; ``create`` makes the table. Expired rows are deleted every
     30 s by the process that finds it due.
@@ -57,7 +57,10 @@ class PostgresReplays:
             self._pruning.cancel()
         if self._own is not None:
             self._own.terminate()
-            self._own = None
+        self.forked()
+
+    def forked(self) -> None:
+        self._own, self._opening = None, asyncio.Lock()
 
     async def _pool(self) -> Any:
         if not isinstance(self._given, str):

@@ -14,11 +14,15 @@ class RedisReplays:
     """
 
     def __init__(self, url: str, *, prefix: str = "tokenward:dpop") -> None:
+        self._url = url
         self._storage = storage_of(url)
         self._prefix = prefix
 
     async def first_use(self, key: bytes, seconds: float) -> bool:
         return await self._storage.incr(f"{self._prefix}:{key.hex()}", math.ceil(seconds)) == 1
+
+    def forked(self) -> None:
+        self._storage = storage_of(self._url)
 
     async def close(self) -> None:
         client = getattr(getattr(self._storage, "bridge", None), "storage", None)  # limits has no way to close it

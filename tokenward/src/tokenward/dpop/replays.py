@@ -21,6 +21,9 @@ class Replays(Protocol):
 
     async def close(self) -> None: ...
 
+    def forked(self) -> None:
+        """Called in a forked child: its parent's connections and locks are not to be used."""
+
 
 class Full(Exception):
     """No place is left for a further proof. Proofs are refused (503) until older ones may be forgotten."""
