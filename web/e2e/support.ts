@@ -1,6 +1,7 @@
 /** What the tests share: people, their pages, and control over the stack. */
 import { randomBytes } from "node:crypto";
 import { test as base, expect, type Locator, type Page } from "@playwright/test";
+import { authorize, DPOP, proofFor } from "../lib/api/dpop";
 import { PEER_HEADER } from "./peer";
 
 export const webUrl = () => process.env.WEB_URL ?? "";
@@ -80,11 +81,24 @@ export async function titles(page: Page): Promise<string[]> {
   return page.locator("[data-row] [id^=title-]").allInnerTexts();
 }
 
-/** The person's own token, as the page would get it. */
+/** The person's own token, as the page would get it; bound to a key of this test where the client was built so. */
 export async function tokenOf(page: Page): Promise<string> {
-  const response = await page.request.get(`${webUrl()}/api/auth/token`);
+  const url = `${webUrl()}/api/auth/token`;
+  const headers: Record<string, string> = DPOP ? { DPoP: await proofFor("GET", url) } : {};
+  const response = await page.request.get(url, { headers });
   const { token } = (await response.json()) as { token: string };
   return token;
+}
+
+/** The header fields of one request to the service, with a proof where tokens are bound. */
+export async function authorization(
+  page: Page,
+  method: string,
+  url: string,
+): Promise<Record<string, string>> {
+  const headers = new Headers();
+  await authorize(headers, await tokenOf(page), method, url);
+  return Object.fromEntries(headers);
 }
 
 export interface Stored {
@@ -96,9 +110,8 @@ export interface Stored {
 
 /** What the service really has. */
 export async function stored(page: Page): Promise<Stored[]> {
-  const response = await page.request.get(`${apiUrl()}/api/me/tasks?limit=200`, {
-    headers: { Authorization: `Bearer ${await tokenOf(page)}` },
-  });
+  const url = `${apiUrl()}/api/me/tasks?limit=200`;
+  const response = await page.request.get(url, { headers: await authorization(page, "GET", url) });
   expect(response.ok()).toBe(true);
   const { items } = (await response.json()) as { items: Stored[] };
   return items;
@@ -110,8 +123,9 @@ export const storedTitles = async (page: Page): Promise<string[]> =>
 /** Changes a task behind the page's back, as another device would. */
 export async function change(page: Page, title: string, patch: Partial<Stored>): Promise<void> {
   const task = (await stored(page)).find((candidate) => candidate.title === title);
-  const response = await page.request.patch(`${apiUrl()}/api/me/tasks/${task?.id}`, {
-    headers: { Authorization: `Bearer ${await tokenOf(page)}` },
+  const url = `${apiUrl()}/api/me/tasks/${task?.id}`;
+  const response = await page.request.patch(url, {
+    headers: await authorization(page, "PATCH", url),
     data: patch,
   });
   expect(response.ok()).toBe(true);
