@@ -28,49 +28,10 @@ from tokenward.errors import AuthError, MissingToken
 from tokenward.front import Tokenward
 from tokenward.gate import Needs, needs
 from tokenward.identity import Identity
+from tokenward.principal import Principal, get_or_create_user
 from tokenward.trusted import Misconfigured
 
 MIDDLEWARE = "tokenward.django.BearerMiddleware"
-
-
-class Principal:
-    """A caller without a row in the database: the default value of ``request.user``."""
-
-    is_authenticated = True
-    is_anonymous = False
-    is_active = True
-    is_staff = is_superuser = False
-
-    def __init__(self, identity: Identity) -> None:
-        self.identity = identity
-        self.pk = self.id = self.username = identity.subject
-
-    def __str__(self) -> str:
-        return str(self.username)
-
-    def get_username(self) -> str:
-        return str(self.username)
-
-    def has_perm(self, perm: str, obj: Any = None) -> bool:
-        return perm in self.identity.permissions
-
-    def has_perms(self, perm_list: Collection[str], obj: Any = None) -> bool:
-        return self.identity.permissions.issuperset(perm_list)
-
-    def has_module_perms(self, app_label: str) -> bool:
-        return False
-
-
-def get_or_create_user(identity: Identity) -> Any:
-    """For ``TOKENWARD_USER``: the user whose username is the token's subject, created at the first request."""
-    from django.contrib.auth import get_user_model
-
-    model: Any = get_user_model()
-    user, created = model._default_manager.get_or_create(**{model.USERNAME_FIELD: identity.subject})
-    if created:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-    return user
 
 
 def authenticator() -> Authenticator:
@@ -256,3 +217,17 @@ def check_settings(app_configs: Any = None, **options: Any) -> Sequence[CheckMes
         text = "TOKENWARD_PRIVATE must be a list of paths that begin with a slash"
         found.append(Error(text, obj="settings.TOKENWARD_PRIVATE", id="tokenward.E004"))
     return found
+
+
+__all__ = [
+    "BearerMiddleware",
+    "Principal",
+    "aidentify",
+    "answer",
+    "authenticator",
+    "get_or_create_user",
+    "identify",
+    "metadata",
+    "private",
+    "user_of",
+]
