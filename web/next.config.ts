@@ -15,7 +15,7 @@ const config: NextConfig = {
   reactStrictMode: true,
   // No image is optimised here, so the optimiser's endpoint is not offered.
   images: { unoptimized: true },
-  // Brotli and gzip belong to a proxy in front; on loopback gzip costs less than it saves only for the scripts.
+  // For pages, and for browsers without Brotli; scripts and styles are compressed when they are built (server/packed.mjs).
   compress: true,
   devIndicators: false,
   // `npm run typecheck` does it, in its own step: a person who runs `make run` should not wait for it.

@@ -1,58 +1,67 @@
 "use client";
-/** Notices at the foot of the page. They are read out by the one live region, so this one keeps quiet. */
-import { Toast } from "@base-ui/react/toast";
+/** Where notices are asked for. What shows them is loaded with the first one. */
+import { type ComponentType, useEffect, useState } from "react";
 import type { Notice } from "@/lib/notice";
-import { Cross } from "./icons";
-import styles from "./toasts.module.css";
-
-const manager = Toast.createToastManager();
+import type { Show } from "./notices";
 
 /** Long enough to read it and reach for it; hovering or focusing the notice stops the clock. */
 const UNDO_MS = 7_000;
 const NOTICE_MS = 6_000;
 
-export function notify({ text, undo, onClose }: Notice): () => void {
-  const id = manager.add({
-    title: text,
-    timeout: undo ? UNDO_MS : NOTICE_MS,
-    ...(onClose && { onClose }),
-    ...(undo && { actionProps: { children: "Undo", onClick: undo } }),
+type Viewport = ComponentType<{ onReady: (how: Show) => void }>;
+
+let ready: ((how: Show) => void) | undefined;
+const shown = new Promise<Show>((resolve) => {
+  ready = resolve;
+});
+
+/** Whether there was something to show, and what then loads it. */
+let wanted = false;
+let load: (() => void) | undefined;
+
+export function notify(notice: Notice): () => void {
+  const time = notice.undo ? UNDO_MS : NOTICE_MS;
+  let close: (() => void) | undefined;
+  let over = false;
+  const end = () => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    notice.onClose?.();
+    close?.();
+  };
+  // Also when it can't be shown: what can be undone must be done at last.
+  const timer = setTimeout(end, time);
+  wanted = true;
+  load?.();
+  void shown.then((how) => {
+    if (over) return;
+    clearTimeout(timer);
+    close = how({ ...notice, onClose: end }, time);
   });
-  return () => manager.close(id);
+  return end;
 }
 
-function Notices() {
-  const { toasts } = Toast.useToastManager();
-  return toasts.map((toast) => (
-    <Toast.Root
-      key={toast.id}
-      toast={toast}
-      className={styles.toast}
-      swipeDirection={["down", "left", "right"]}
-    >
-      <Toast.Title className={styles.text} dir="auto" render={<p />} />
-      {/* On its way out it can no longer undo anything, and is dismissed already. */}
-      {toast.transitionStatus !== "ending" && (
-        <>
-          <Toast.Action className={styles.action} />
-          {/* Base UI hides it from assistive technology until the notice is hovered; it is there for everybody. */}
-          <Toast.Close className={styles.close} aria-label="Dismiss" aria-hidden={false}>
-            <Cross />
-          </Toast.Close>
-        </>
-      )}
-    </Toast.Root>
-  ));
-}
+const loadNotices = () => import("./notices");
 
 export function Toasts() {
-  return (
-    <Toast.Provider toastManager={manager} limit={4}>
-      <Toast.Portal>
-        <Toast.Viewport className={styles.viewport} aria-live="off" aria-label="Notices">
-          <Notices />
-        </Toast.Viewport>
-      </Toast.Portal>
-    </Toast.Provider>
-  );
+  const [Notices, setNotices] = useState<Viewport>();
+  useEffect(() => {
+    let loading = false;
+    load = () => {
+      if (loading) return;
+      loading = true;
+      loadNotices().then(
+        ({ Notices }) => setNotices(() => Notices),
+        () => {
+          loading = false;
+        },
+      );
+    };
+    if (wanted) load();
+    return () => {
+      load = undefined;
+    };
+  }, []);
+  return Notices && <Notices onReady={(how) => ready?.(how)} />;
 }

@@ -1,6 +1,10 @@
-/** Completes Next's standalone folder with what it leaves out: static files, public files and our own server. */
+/**
+ * Completes Next's standalone folder with what it leaves out: static files (compressed, too), public files with the list
+ * of what the service worker keeps, and our own server.
+ */
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { brotliCompressSync, constants } from "node:zlib";
 
 const standalone = join(".next", "standalone");
 const built = join(".next", "static");
@@ -20,3 +24,10 @@ const files = readdirSync(join(built, "chunks"), { recursive: true, encoding: "u
 const worker = join(standalone, "public", "sw.js");
 const build = JSON.stringify({ version: String(Date.now()), files });
 writeFileSync(worker, `const BUILD = ${build};\n${readFileSync(worker, "utf8")}`);
+
+for (const path of files) {
+  const file = join(standalone, ".next", path.replace("/_next/", ""));
+  const text = readFileSync(file);
+  const params = { [constants.BROTLI_PARAM_SIZE_HINT]: text.length };
+  writeFileSync(`${file}.br`, brotliCompressSync(text, { params }));
+}

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { packedFiles, sendPacked } from "./packed.mjs";
 import { PEER_HEADER, peerOf, readTrustedProxies } from "./peer.mjs";
 import { betterSpelling } from "./spelling.mjs";
 
@@ -40,7 +41,9 @@ if (!dev) {
 const { default: next } = await import(
   dev ? "next" : join(dir, "node_modules", "next", "dist", "server", "next.js")
 );
+const packed = dev ? new Map() : packedFiles(join(dir, ".next", "static"));
 const server = createServer((request, response) => {
+  if (sendPacked(packed, request, response)) return;
   const better = betterSpelling(process.env.BETTER_AUTH_URL, request.headers.host, request.url);
   if (better) {
     response.writeHead(307, { Location: better }).end();

@@ -1,5 +1,5 @@
 /** Tokens bound to a key of this page (RFC 9449), where NEXT_PUBLIC_DPOP=true was set when the client was built. */
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
+import type { JWK } from "jose";
 
 export const DPOP = process.env.NEXT_PUBLIC_DPOP === "true";
 
@@ -10,7 +10,11 @@ interface Key {
 
 let key: Promise<Key> | undefined;
 
+/** What makes keys and signs, loaded only where tokens are bound. */
+const signing = () => import("jose");
+
 async function makeKey(): Promise<Key> {
+  const { generateKeyPair, exportJWK } = await signing();
   // Not extractable: no script can carry it away, and it is gone with the page.
   const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: false });
   return { privateKey, jwk: await exportJWK(publicKey) };
@@ -41,6 +45,7 @@ async function hashed(token: string): Promise<string> {
 export async function proofFor(method: string, url: string, token?: string): Promise<string> {
   const { privateKey, jwk } = await theKey();
   const { origin, pathname } = new URL(url);
+  const { SignJWT } = await signing();
   const claims = { htm: method, htu: origin + pathname, ...(token && { ath: await hashed(token) }) };
   return new SignJWT({ ...claims, jti: crypto.randomUUID() })
     .setProtectedHeader({ typ: "dpop+jwt", alg: "ES256", jwk })
@@ -50,6 +55,7 @@ export async function proofFor(method: string, url: string, token?: string): Pro
 
 /** The `jkt` of tokens that are bound to this key (RFC 7638). */
 export async function thumbprint(): Promise<string> {
+  const { calculateJwkThumbprint } = await signing();
   return calculateJwkThumbprint((await theKey()).jwk);
 }
 

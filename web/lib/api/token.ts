@@ -1,5 +1,5 @@
 /** The one place where the bearer token is: in memory, renewed shortly before it expires, by one request for all. */
-import { decodeJwt } from "jose";
+import { claimsOf } from "./claims";
 import { ApiProblem } from "./problem";
 
 /** Within this much of its end a token is renewed while it is still being used. */
@@ -60,7 +60,7 @@ export class TokenHolder {
 
   private async mint(): Promise<string> {
     const token = await this.options.mint();
-    const { iat, exp, sub } = claimsOf(token);
+    const { iat, exp, sub } = read(token);
     if (sub !== this.options.owner) throw new ApiProblem("signed-out");
     // Counted from now by its length, not by its `exp`: this machine's clock may be wrong, its seconds are not.
     this.held = { token, expiresAt: this.now() + (exp - iat) * 1000 };
@@ -68,9 +68,9 @@ export class TokenHolder {
   }
 }
 
-function claimsOf(token: string): { iat: number; exp: number; sub: string | undefined } {
+function read(token: string): { iat: number; exp: number; sub: unknown } {
   try {
-    const { iat, exp, sub } = decodeJwt(token);
+    const { iat, exp, sub } = claimsOf(token);
     if (typeof exp === "number" && typeof iat === "number") return { iat, exp, sub };
   } catch (error) {
     throw new ApiProblem("broken", { cause: error });
