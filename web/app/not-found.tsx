@@ -1,5 +1,4 @@
 import type { Metadata } from "next";
-import Link from "next/link";
 import { Mark } from "@/components/icons";
 import styles from "./alone.module.css";
 
@@ -9,11 +8,11 @@ export default function NotFound() {
   return (
     <main className={styles.page}>
       <Mark size={40} />
-      <h1>There is nothing at this address</h1>
-      <p className="muted">It may have been mistyped, or what was here has moved.</p>
-      <Link href="/tasks" className="button primary" prefetch={false}>
+      <h1>There is no page at this URL</h1>
+      <p className="muted">It may be mistyped, or the page has moved.</p>
+      <a href="/tasks" className="button primary">
         Go to your tasks
-      </Link>
+      </a>
     </main>
   );
 }

@@ -1,4 +1,5 @@
 "use client";
+import { initialOf, isBlank } from "@/lib/visible";
 import styles from "./header.module.css";
 import { Mark } from "./icons";
 import { useLate } from "./late";
@@ -6,8 +7,6 @@ import { useLate } from "./late";
 const loadMenu = async () => (await import("./user-menu")).UserMenu;
 /** What cannot be loaded ahead is asked for again, and said, when somebody opens it. */
 const preload = () => void loadMenu().catch(() => {});
-
-export const initialOf = (name: string): string => [...name.trim()][0]?.toUpperCase() ?? "?";
 
 export function Header({ name, email }: { name: string; email: string }) {
   const [UserMenu, open] = useLate(loadMenu);
@@ -24,14 +23,14 @@ export function Header({ name, email }: { name: string; email: string }) {
           <button
             type="button"
             className={styles.who}
-            aria-label={`Menu of ${name}`}
+            aria-label={`Menu of ${isBlank(name) ? email : name}`}
             aria-haspopup="menu"
             aria-expanded={false}
             onPointerEnter={preload}
             onFocus={preload}
             onClick={open}
           >
-            {initialOf(name)}
+            {initialOf(name, email)}
           </button>
         )}
       </div>

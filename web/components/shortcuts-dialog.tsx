@@ -10,8 +10,9 @@ const KEYS: readonly [readonly string[], string][] = [
   [["x"], "Done, or open again"],
   [["e"], "Edit"],
   [["Del"], "Delete"],
-  [["u"], "Undo a deletion"],
+  [["u"], "Undo"],
   [["/"], "Search"],
+  [["↑", "↓"], "Between the list and the form for new tasks"],
   [["?"], "This list"],
 ];
 
@@ -28,7 +29,7 @@ export function ShortcutsDialog({ open, onOpenChange }: ShortcutsDialogProps) {
         <Dialog.Backdrop className={dialog.backdrop} />
         <Dialog.Popup className={dialog.popup}>
           <Dialog.Title className={dialog.title}>Keyboard shortcuts</Dialog.Title>
-          <Dialog.Description className={dialog.text}>They rest while you are typing.</Dialog.Description>
+          <Dialog.Description className={dialog.text}>Off while typing.</Dialog.Description>
           <dl className={dialog.keys}>
             {KEYS.map(([keys, what]) => (
               <div key={what} className={dialog.pair}>

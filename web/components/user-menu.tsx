@@ -3,13 +3,13 @@ import { Menu } from "@base-ui/react/menu";
 import { useLayoutEffect, useRef, useState } from "react";
 import { setTheme, useTheme } from "@/lib/preferences";
 import type { Theme } from "@/lib/theme";
-import { initialOf } from "./header";
+import { initialOf, isBlank } from "@/lib/visible";
 import styles from "./header.module.css";
 import { ShortcutsDialog } from "./shortcuts-dialog";
 import { SignOutDialog, useSignOut } from "./sign-out";
 
 const THEMES: readonly [Theme, string][] = [
-  ["system", "As the system"],
+  ["system", "System"],
   ["light", "Light"],
   ["dark", "Dark"],
 ];
@@ -26,15 +26,19 @@ export function UserMenu({ name, email }: { name: string; email: string }) {
   return (
     <div ref={setHome}>
       <Menu.Root defaultOpen>
-        <Menu.Trigger ref={trigger} className={styles.who} aria-label={`Menu of ${name}`}>
-          {initialOf(name)}
+        <Menu.Trigger
+          ref={trigger}
+          className={styles.who}
+          aria-label={`Menu of ${isBlank(name) ? email : name}`}
+        >
+          {initialOf(name, email)}
         </Menu.Trigger>
         {/* Inside the header, so that it belongs to a landmark like everything else. */}
         <Menu.Portal container={home}>
           <Menu.Positioner className={styles.positioner} align="end" sideOffset={8}>
             <Menu.Popup className={styles.popup}>
               <div className={styles.person}>
-                <strong dir="auto">{name}</strong>
+                {!isBlank(name) && <strong dir="auto">{name}</strong>}
                 {email}
               </div>
               <Menu.LinkItem className={styles.item} href="/account">

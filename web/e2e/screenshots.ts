@@ -20,10 +20,26 @@ const FOLDER = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "docs",
 const WIDE = { width: 1040, height: 800 };
 const PHONE = { width: 390, height: 760 };
 
+/** With SHOTS_IN=<folder>: every state also there, wide and narrow, light and dark, to be looked through. */
+const ALL = process.env.SHOTS_IN;
+
 async function shoot(page: Page, name: string): Promise<void> {
-  await page.evaluate(() => window.scrollTo(0, 0));
   // Fonts and transitions at rest, and no caret that blinks differently each time.
-  await page.screenshot({ path: join(FOLDER, `${name}.png`), animations: "disabled", caret: "hide" });
+  const still = { animations: "disabled", caret: "hide" } as const;
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await page.screenshot({ path: join(FOLDER, `${name}.png`), ...still });
+  const size = page.viewportSize();
+  if (!ALL || !size) return;
+  const wasDark = await page.evaluate(() => matchMedia("(prefers-color-scheme: dark)").matches);
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const [kind, viewport] of Object.entries({ wide: size, phone: PHONE })) {
+      await page.setViewportSize(viewport);
+      await page.screenshot({ path: join(ALL, `${name}.${kind}.${colorScheme}.png`), ...still });
+    }
+    await page.setViewportSize(size);
+  }
+  await page.emulateMedia({ colorScheme: wasDark ? "dark" : "light" });
 }
 
 const TODAY: readonly [string, string?][] = [
@@ -60,6 +76,8 @@ test("screenshots", async ({ page, context, browser }) => {
   await shoot(page, "sign-in");
   await page.goto(`${webUrl()}/sign-up`);
   await shoot(page, "sign-up");
+  await page.goto(`${webUrl()}/forgot-password`);
+  await shoot(page, "forgot-password");
   const person = await signUp(page, { ...somebody(), email: `ada.${Date.now() % 10_000}@example.org` });
   await expect(page.getByRole("heading", { name: "A clear page" })).toBeVisible();
   await shoot(page, "empty");
@@ -113,26 +131,24 @@ test("screenshots", async ({ page, context, browser }) => {
   await shoot(page, "shortcuts");
   await page.keyboard.press("Escape");
 
-  let hold: () => void = () => {};
+  let release: () => void = () => {};
   const held = new Promise<void>((resolve) => {
-    hold = resolve;
+    release = resolve;
   });
-  await page.route(/\/tasks\?/, async (route) => {
+  await page.route(/\/tasks(\?|\/counts)/, async (route) => {
     await held;
     await route.continue().catch(() => {}); // the page may have moved on by then
   });
-  await page.reload();
-  await shoot(page, "loading");
-  hold();
-  await expect(row(page, "Water the plants")).toBeVisible();
-  await page.unrouteAll({ behavior: "ignoreErrors" });
-
   await control("api/stop");
   await page.reload();
+  await expect(page.getByText("Loading your tasks")).toBeAttached();
+  await shoot(page, "loading");
+  release();
   await expect(page.getByRole("heading", { name: "can't be reached" })).toBeVisible();
   await shoot(page, "error");
   await control("api/start");
   await expect(row(page, "Water the plants")).toBeVisible();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
 
   await page.goto(`${webUrl()}/account`);
   await shoot(page, "account");

@@ -1,7 +1,7 @@
 /** Better Auth as the browser calls it, with its failures in our words. */
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
-import { decodeJwt } from "jose";
+import { claimsOf } from "./api/claims";
 import { DPOP, proofFor, setIssuerClock } from "./api/dpop";
 import { ApiProblem, asProblem, retryAfterOf } from "./api/problem";
 
@@ -61,7 +61,7 @@ export async function mintToken(): Promise<string> {
     authClient.token({ fetchOptions: { ...options, headers } }),
   );
   if (data) {
-    if (DPOP) setIssuerClock(decodeJwt(data.token).iat ?? 0);
+    if (DPOP) setIssuerClock(Number(claimsOf(data.token).iat));
     return data.token;
   }
   if (refusal.status === 401) throw new ApiProblem("signed-out");

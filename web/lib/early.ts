@@ -1,15 +1,23 @@
 /**
  * What the tasks page can do before its script runs, as text for an inline script: Enter in the form for new tasks is
- * kept as an unsent change, which the page sends when it wakes up; on a phone the button shows the form.
+ * kept as an unsent change, which the page sends when it wakes up; on a phone the button shows the form; other clicks
+ * on check boxes and buttons are done again when somebody answers them.
  */
 
 /** Set on the document's root while the form for new tasks is shown on a small screen. */
 export const COMPOSING = "composing";
 
+interface Early {
+  /** New tasks, where the browser stores nothing. */
+  held: { title: string; description: string }[];
+  /** What was clicked, in that order. */
+  clicked: HTMLElement[];
+}
+
 declare global {
   interface Window {
-    /** Kept in memory where the browser stores nothing. Called without arguments, it ends and gives those back. */
-    taskwardEarly?: (() => { title: string; description: string }[]) | undefined;
+    /** Ends, and gives back what is left to do. */
+    taskwardEarly?: (() => Early) | undefined;
   }
 }
 
@@ -18,6 +26,7 @@ export const EARLY = `(() => {
   const over = new AbortController();
   const options = { capture: true, signal: over.signal };
   const held = [];
+  const clicked = [];
   const add = (form) => {
     const title = form.elements.title.value.trim();
     const description = form.elements.description ? form.elements.description.value.trim() : "";
@@ -45,9 +54,17 @@ export const EARLY = `(() => {
     if (!event.repeat) add(target.form);
   }, options);
   addEventListener("click", (event) => {
-    if (!event.target.closest("[data-compose]")) return;
-    document.documentElement.dataset.${COMPOSING} = "";
-    document.querySelector("[data-home]").focus();
+    const control = event.target.closest("button[type=button], input[type=checkbox]");
+    if (!control) return;
+    if (control.matches("[data-compose]")) {
+      document.documentElement.dataset.${COMPOSING} = "";
+      document.querySelector("[data-home]").focus();
+      return;
+    }
+    event.preventDefault();
+    clicked.push(control);
+    const row = control.closest("[data-row]");
+    if (row) row.dataset.saving = "";
   }, options);
-  window.taskwardEarly = () => { over.abort(); window.taskwardEarly = undefined; return held; };
+  window.taskwardEarly = () => { over.abort(); window.taskwardEarly = undefined; return { held, clicked }; };
 })();`;

@@ -5,3 +5,9 @@ const VISIBLE = /[^\p{Z}\p{Cc}\p{Cf}\p{Cs}\p{M}\p{Default_Ignorable_Code_Point}\
 export function isBlank(text: string): boolean {
   return !VISIBLE.test(text);
 }
+
+/** The letter that stands for a person: of the name, or of the e-mail when the name shows nothing. */
+export function initialOf(name: string, email: string): string {
+  const first = [...name, ...email].find((letter) => !isBlank(letter) && letter !== "?");
+  return first?.toUpperCase() ?? "·";
+}

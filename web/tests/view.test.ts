@@ -37,6 +37,32 @@ describe("what a person sees", () => {
     expect(rows.open.map(({ saving }) => saving)).toEqual([true, true, false, false]);
   });
 
+  it("has a task once that was added already although the answer is not there yet", () => {
+    const add = { ...common, id: "x", kind: "add", title: "same", description: null } as const;
+    const older = task("0", "same");
+    const made = task("4", "same");
+    const tried: Op = { ...add, attempts: 1, others: ["0"] };
+    const shown = (op: Op, isOwn = () => false) =>
+      ids(rowsOf({ open: [made, older], done }, [op], { isOwn }).open);
+    expect(shown(tried)).toEqual(["x", "0"]);
+    expect(rowsOf({ open: [made, older], done }, [tried]).counts.open).toBe(2);
+    const both: Op[] = [tried, { ...tried, id: "y" }];
+    expect(ids(rowsOf({ open: [task("5", "same"), made, older], done }, both).open)).toEqual(["y", "x", "0"]);
+    // Not sent yet, added by this page before, other words, or not known: nothing is hidden.
+    expect(shown({ ...tried, attempts: 0 })).toEqual(["x", "4", "0"]);
+    expect(shown(tried, () => true)).toEqual(["x", "4", "0"]);
+    expect(shown({ ...tried, title: "other" })).toEqual(["x", "4", "0"]);
+    expect(shown({ ...add, attempts: 1 })).toEqual(["x", "4", "0"]);
+    expect(
+      countsOf(
+        { open: 2, completed: 0 },
+        [tried],
+        () => undefined,
+        () => true,
+      ).open,
+    ).toBe(2);
+  });
+
   it("has ticked tasks below, in their place", () => {
     const rows = rowsOf({ open, done }, [
       { ...common, id: "x", kind: "toggle", taskId: "3", completed: true, title: "" },

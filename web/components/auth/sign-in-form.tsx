@@ -34,7 +34,7 @@ export function SignInForm({ next, ended, failed, offers, mail, notice }: SignIn
     if (code === "COOKIES_BLOCKED") return COOKIES_BLOCKED;
     if (code === "BANNED_USER") return "This account is deactivated.";
     return status === 403
-      ? "This page was opened under another address. Open it again from its usual one."
+      ? "This page was opened under a URL that is not its own. Open it under its usual one."
       : WRONG;
   });
   const password = useRef<HTMLInputElement>(null);

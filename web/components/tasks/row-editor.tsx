@@ -7,6 +7,7 @@ import { FIELD_NAMES, FIELDS, sameWords, typedOf } from "@/lib/tasks/fields";
 import { baseOf } from "@/lib/tasks/ops";
 import type { Row } from "@/lib/tasks/view";
 import { useDesk } from "../desk-provider";
+import { afterPress } from "./press";
 import styles from "./row.module.css";
 import type { TaskActions } from "./use-task-actions";
 import { useWords } from "./use-words";
@@ -69,10 +70,14 @@ export function RowEditor({ row, titleId, focused, actions }: RowEditorProps) {
 
   function onBlur({ relatedTarget }: FocusEvent) {
     if (form.current?.contains(relatedTarget)) return;
-    // Another window came to the front: the person is still here, in this field.
-    if (form.current?.contains(document.activeElement)) return;
+    // The editor closes when the press that left it is over, so that its click reaches what it was meant for.
+    afterPress(leave);
+  }
+
+  function leave() {
+    // Another window came to the front, or the focus is back: the person is still here, in this field.
+    if (over.current || !form.current || form.current.contains(document.activeElement)) return;
     // Nothing was typed that could be wrong: leaving must not hold anybody back.
-    if (over.current) return;
     const words = typed();
     if (FIELD_NAMES.every((name) => words[name] === start[name])) return close();
     save();

@@ -1,6 +1,6 @@
 "use client";
 /** The tasks page, put together. */
-import { lazy, Suspense, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { announce } from "@/lib/announce";
 import type { Task } from "@/lib/api/tasks";
 import type { FirstPage } from "@/lib/server/first-page";
@@ -9,9 +9,11 @@ import type { EditDraft } from "@/lib/tasks/work";
 import { ConnectionBar } from "../connection-bar";
 import { useDesk } from "../desk-provider";
 import { FocusKeeper } from "../focus-keeper";
+import { useLate } from "../late";
 import { Composer } from "./composer";
 import { focusHome, focusSearch, neighbour } from "./focus";
 import styles from "./list.module.css";
+import { followPress } from "./press";
 import { Failed, FirstRun, Loading, NothingFound } from "./states";
 import { TaskList } from "./task-list";
 import { Toolbar } from "./toolbar";
@@ -20,10 +22,7 @@ import { useShortcuts } from "./use-shortcuts";
 import { type Editors, type TaskActions, useTaskActions } from "./use-task-actions";
 import { type TaskLists, useTaskLists } from "./use-task-lists";
 
-// Loaded when somebody asks for it.
-const ShortcutsDialog = lazy(async () => ({
-  default: (await import("../shortcuts-dialog")).ShortcutsDialog,
-}));
+const loadShortcuts = async () => (await import("../shortcuts-dialog")).ShortcutsDialog;
 
 interface TaskPageProps {
   /** The query of the URL as the server saw it. */
@@ -39,7 +38,7 @@ export function TaskPage({ search, first }: TaskPageProps) {
   const pinned = useMemo(() => [...editors.values()], [editors]);
   const lists = useTaskLists({ show, q }, pinned, first);
   const [help, setHelp] = useState(false);
-  const [asked, setAsked] = useState(false);
+  const [ShortcutsDialog, loadDialog] = useLate(loadShortcuts);
   const { rows, counts, state, problem } = lists;
   // A row whose editor is open stays, whatever else is shown.
   const isOpen = ({ task }: { task: Task }) => editors.has(desk.rowKey(task.id));
@@ -48,6 +47,11 @@ export function TaskPage({ search, first }: TaskPageProps) {
   const shown = [...open, ...done];
 
   useEffect(() => showing(rows), [showing, rows]);
+  useEffect(() => {
+    const over = new AbortController();
+    followPress(over.signal);
+    return () => over.abort();
+  }, []);
   useTitle(q ? undefined : counts?.open);
   useUnfinishedEdits(state === "ready", editors, actions);
   useSpokenResults(q, lists);
@@ -82,7 +86,7 @@ export function TaskPage({ search, first }: TaskPageProps) {
     "Mod+z": undo,
     "/": focusSearch,
     "?": () => {
-      setAsked(true);
+      loadDialog();
       setHelp(true);
     },
   });
@@ -153,7 +157,7 @@ export function TaskPage({ search, first }: TaskPageProps) {
           />
         </section>
       )}
-      <Suspense>{asked && <ShortcutsDialog open={help} onOpenChange={setHelp} />}</Suspense>
+      {ShortcutsDialog && <ShortcutsDialog open={help} onOpenChange={setHelp} />}
     </>
   );
 }

@@ -6,6 +6,7 @@ import type { Op } from "@/lib/tasks/ops";
 import type { Row } from "@/lib/tasks/view";
 import { Bin, Pencil } from "../icons";
 import { checkId } from "./focus";
+import { isMeant } from "./meant";
 import { RichText } from "./rich-text";
 import styles from "./row.module.css";
 import { RowEditor } from "./row-editor";
@@ -42,7 +43,7 @@ export const TaskRow = memo(
           aria-labelledby={titleId}
           autoComplete="off"
           data-check
-          onChange={() => actions.toggle(task)}
+          onChange={({ nativeEvent }) => isMeant(nativeEvent, task.id) && actions.toggle(task)}
         />
         {editor ? (
           <RowEditor row={row} titleId={titleId} focused={editor.focused} actions={actions} />
@@ -74,7 +75,11 @@ export const TaskRow = memo(
               <button type="button" aria-label={`Edit ${task.title}`} onClick={() => actions.edit(task.id)}>
                 <Pencil />
               </button>
-              <button type="button" aria-label={`Delete ${task.title}`} onClick={() => actions.remove(task)}>
+              <button
+                type="button"
+                aria-label={`Delete ${task.title}`}
+                onClick={({ nativeEvent }) => isMeant(nativeEvent, task.id) && actions.remove(task)}
+              >
                 <Bin />
               </button>
             </div>

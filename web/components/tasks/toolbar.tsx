@@ -62,6 +62,9 @@ function Search({ q, onQuery }: { q: string; onQuery: (q: string) => void }) {
   const field = useRef<HTMLInputElement>(null);
   const said = useRef(q);
 
+  // Typed before the script ran.
+  useEffect(() => setTyped((now) => field.current?.value ?? now), []);
+
   // The address changed by other means: back, a cleared search.
   useEffect(() => {
     if (q === said.current) return;

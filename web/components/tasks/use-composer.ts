@@ -59,10 +59,15 @@ export function useComposer(onAdd: (words: Words) => void) {
     desk.work.keepFresh([text, ...rest]);
   }
 
-  // What was typed before the script ran. What was added then comes from the browser's store or from memory.
+  // What was typed and clicked before the script ran. What was added then comes from the browser's store or from memory.
   const wake = useRef(() => {
-    for (const text of window.taskwardEarly?.() ?? []) add(readWords({ ...NOTHING_TYPED, ...text }));
+    const { held = [], clicked = [] } = window.taskwardEarly?.() ?? {};
+    for (const text of held) add(readWords({ ...NOTHING_TYPED, ...text }));
     if (!isBlank(typed())) note(typed());
+    // When the rest of the page is awake, too.
+    setTimeout(() => {
+      for (const control of clicked) control.click();
+    });
   });
   useEffect(() => wake.current(), []);
 

@@ -6,7 +6,8 @@ import { type ApiProblem, asProblem } from "@/lib/api/problem";
 import type { Counts } from "@/lib/api/tasks";
 import type { FirstPage } from "@/lib/server/first-page";
 import { keys, listed, type Pages, tasksOf, untilOf } from "@/lib/tasks/cache";
-import { countsOf, type Pinned, rowsOf } from "@/lib/tasks/view";
+import type { AddOp } from "@/lib/tasks/ops";
+import { countsOf, type Pinned, rowsOf, twinOf } from "@/lib/tasks/view";
 import { useDesk, useOutbox } from "../desk-provider";
 import type { Filters } from "./use-filters";
 
@@ -90,9 +91,16 @@ export function useTaskLists(
   const error = wanted.find((query) => query.error)?.error;
   const missing = wanted.some((query) => !query.data);
   const rows = useMemo(
-    () => rowsOf({ open: open.tasks, done: done.tasks }, ops, { q, pinned, idNow: desk.idNow }),
+    () =>
+      rowsOf({ open: open.tasks, done: done.tasks }, ops, {
+        q,
+        pinned,
+        idNow: desk.idNow,
+        isOwn: desk.isOwn,
+      }),
     [open.tasks, done.tasks, ops, q, pinned, desk],
   );
+  const isMade = (op: AddOp) => twinOf(op, open.tasks, desk.isOwn) !== undefined;
   return {
     state: !missing ? "ready" : error ? "failed" : "loading",
     problem: error ? asProblem(error) : undefined,
@@ -101,7 +109,7 @@ export function useTaskLists(
       rows.counts,
       open.whole,
       done.whole,
-      q === "" ? counted.data && countsOf(counted.data, ops, (id) => desk.cache.find(id)) : undefined,
+      q === "" ? counted.data && countsOf(counted.data, ops, (id) => desk.cache.find(id), isMade) : undefined,
       q !== "" && Boolean(open.query.data && done.query.data),
     ),
     until: untilOf(done.query.data),

@@ -101,6 +101,13 @@ export class TaskCache {
     return undefined;
   }
 
+  /** The ids of the tasks with just these words, as far as they were loaded. */
+  sameAs(words: Words): string[] {
+    const lists = this.client.getQueriesData<Pages>({ queryKey: keys.lists(this.owner) });
+    const same = lists.flatMap(([, pages]) => tasksOf(pages).filter((task) => sameWords(task, words)));
+    return [...new Set(same.map(({ id }) => id))];
+  }
+
   async apply(change: Change): Promise<void> {
     const { client, owner } = this;
     // Anything that was asked before this change was confirmed may answer with how things were: it is called off and

@@ -99,10 +99,12 @@ export class Desk {
 
   readonly rowKey = (id: string): string => this.aliases.get(id) ?? id;
 
+  readonly isOwn = (id: string): boolean => this.aliases.has(id);
+
   readonly idNow = (id: string): string => this.realIds.get(id) ?? id;
 
   add(words: Words): void {
-    this.outbox.push({ ...this.fresh(), kind: "add", ...words });
+    this.outbox.push({ ...this.fresh(), kind: "add", ...words, others: this.cache.sameAs(words) });
     announce(`Added ${words.title}`);
   }
 

@@ -1,6 +1,7 @@
 /** The members of a task that a person writes. Each is declared here once; forms, drafts, changes and checks follow. */
 import { LIMITS } from "../api/limits";
 import type { Task } from "../api/tasks";
+import { isBlank as showsNothing } from "../visible";
 
 interface FieldOf<Value> {
   label: string;
@@ -87,7 +88,7 @@ export function problemsOf(words: Words): WordProblems {
     const { label, most, required, write } = fieldOf(name);
     const text = write(words[name]);
     const over = lengthOf(text) - most;
-    if (!text && required) problems[name] = required;
+    if (required && showsNothing(text)) problems[name] = required;
     else if (over > 0)
       problems[name] =
         `A ${label.toLowerCase()} has at most ${most.toLocaleString("en")} characters; this is ${over.toLocaleString("en")} too many.`;

@@ -51,6 +51,7 @@ export class Live {
   /** Listens while the page can be seen, until aborted. */
   start(signal: AbortSignal): void {
     const { owner, onChange } = this.options;
+    let started = false;
     let turn: AbortController | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const begin = () => {
@@ -70,7 +71,9 @@ export class Live {
         return;
       }
       begin();
-      if (!this.alive) onChange();
+      // What was missed meanwhile. What the page has just loaded it need not load again.
+      if (!this.alive && started) onChange();
+      started = true;
     };
     const poll = setInterval(() => {
       if (document.visibilityState === "visible" && !this.alive) onChange();

@@ -24,8 +24,11 @@ interface Common {
   failure?: Failure;
 }
 
-/** Until it is confirmed the new task goes by the change's own id, which is also its Idempotency-Key. */
-export type AddOp = Common & { kind: "add" } & Words;
+/**
+ * Until it is confirmed the new task goes by the change's own id, which is also its Idempotency-Key. `others`: the tasks
+ * with the same words that were there before.
+ */
+export type AddOp = Common & { kind: "add"; others?: readonly string[] } & Words;
 export type EditOp = Common & { kind: "edit"; taskId: string; base: Base } & Words;
 export type ToggleOp = Common & { kind: "toggle"; taskId: string; completed: boolean; title: string };
 /** `completed`: as the person saw it. A task that was opened again elsewhere is not deleted. */

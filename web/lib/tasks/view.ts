@@ -1,7 +1,7 @@
 /** What a person sees: the service's lists with their own unsent changes laid over them. Pure. */
 import type { Counts, Task } from "../api/tasks";
-import { matches, wordsOf } from "./fields";
-import { type Op, taskOf } from "./ops";
+import { matches, sameWords, wordsOf } from "./fields";
+import { type AddOp, type Op, taskOf } from "./ops";
 import { lastTouchedFirst, newestFirst } from "./order";
 
 export interface Row {
@@ -38,9 +38,23 @@ interface View {
   pinned?: readonly Pinned[];
   /** The id a task goes by now; that of a new task changes when it is saved. */
   idNow?: (id: string) => string;
+  /** Whether a task was added by this page, and confirmed. */
+  isOwn?: (id: string) => boolean;
 }
 
-function draftOf(op: Extract<Op, { kind: "add" }>): Task {
+/**
+ * The task that an addition has made already, although its answer is still on its way or was lost: it stands in the
+ * list as the addition does, and would be shown twice.
+ */
+export function twinOf(op: AddOp, tasks: Iterable<Task>, isOwn: (id: string) => boolean): Task | undefined {
+  const { attempts, others } = op;
+  if (attempts === 0 || !others) return undefined;
+  for (const task of tasks)
+    if (!task.completed && sameWords(task, op) && !others.includes(task.id) && !isOwn(task.id)) return task;
+  return undefined;
+}
+
+function draftOf(op: AddOp): Task {
   return { id: op.id, ...wordsOf(op), completed: false, created_at: op.at, updated_at: op.at };
 }
 
@@ -65,7 +79,7 @@ function homeless(op: Extract<Op, { kind: "edit" }>): Task {
 }
 
 export function rowsOf({ open, done }: Lists, ops: readonly Op[], view: View = {}): Rows {
-  const { q = "", pinned = [], idNow = (id) => id } = view;
+  const { q = "", pinned = [], idNow = (id) => id, isOwn = () => false } = view;
   const rows = new Map<string, Row>();
   for (const task of [...open, ...done]) rows.set(task.id, { task, saving: false, stuck: undefined });
   const added = new Set<string>();
@@ -77,6 +91,12 @@ export function rowsOf({ open, done }: Lists, ops: readonly Op[], view: View = {
     }
     const id = taskOf(op) ?? "";
     if (op.kind === "add") {
+      const made = twinOf(
+        op,
+        [...rows.values()].filter(({ saving }) => !saving).map(({ task }) => task),
+        isOwn,
+      );
+      if (made) rows.delete(made.id);
       // Shown although a search would not find it: it was just typed here.
       rows.set(id, { task: draftOf(op), saving: true, stuck: op.attempts > 0 ? op : undefined });
       added.add(id);
@@ -123,11 +143,15 @@ export function rowsOf({ open, done }: Lists, ops: readonly Op[], view: View = {
   return { open: listOf("open"), done: listOf("done"), counts };
 }
 
-/** The service's counts with the unsent changes added. `known` finds a task in what has been loaded. */
+/**
+ * The service's counts with the unsent changes added. `known` finds a task in what has been loaded, `isMade` says that
+ * an addition is among them already.
+ */
 export function countsOf(
   counts: Counts,
   ops: readonly Op[],
   known: (id: string) => Task | undefined,
+  isMade: (op: AddOp) => boolean = () => false,
 ): Counts {
   let { open, completed } = counts;
   const state = new Map<string, boolean>();
@@ -137,7 +161,7 @@ export function countsOf(
     if (op.kind === "clear") {
       completed = 0;
     } else if (op.kind === "add") {
-      open += 1;
+      if (!isMade(op)) open += 1;
       state.set(op.id, false);
     } else if (op.kind === "toggle" || op.kind === "delete") {
       const before = stateOf(op.taskId);
