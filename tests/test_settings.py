@@ -14,6 +14,7 @@ import pytest
 from asyncpg import connect_utils
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from taskward.database.dsn import ignored_parameters, one_dsn_for_each_host, plain_dsn
 from taskward.settings import BadSettings, Settings, load_settings
@@ -116,6 +117,8 @@ GIVEN: list[tuple[str, str, Any]] = [
     ("AUTH_FAILURES", "20 per 5 minutes", "20 per 5 minutes"),
     ("TRUSTED_PROXIES", "10.0.0.0/8,::1", ("10.0.0.0/8", "::1")),
     ("REVOCATIONS", "database", "database"),
+    ("REVOCATIONS", "Off", "off"),
+    ("REVOCATIONS", "https://feed:s@app.example/r", SecretStr("https://feed:s@app.example/r")),
     ("REVOCATIONS_MAX_LAG", "2.5", 2.5),
     ("DPOP", "Require", "require"),
     ("HOST", "0.0.0.0", "0.0.0.0"),

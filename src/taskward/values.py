@@ -66,7 +66,8 @@ def revocations(value: Any) -> Any:
     """``off`` or ``database`` in any case, or the URL of a feed, which may hold a secret."""
     if not isinstance(value, str):
         return value
-    return value.lower() if value.lower() in ("off", "database") else SecretStr(value)
+    word = value.strip().lower()
+    return word if word in ("off", "database") else SecretStr(value.strip())
 
 
 def origins(value: tuple[str, ...]) -> tuple[str, ...]:

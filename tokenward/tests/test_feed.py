@@ -15,7 +15,7 @@ import pytest
 from tokenward import Authenticator, AuthError, InvalidToken, JwksSource, RevocationsUnavailable, TokenVerifier
 from tokenward.fetch import FetchFailed
 from tokenward.revocation.feed import MAX_BYTES, FeedFailed, FeedRevocations
-from tokenward.testing import ABSENT, Feed, Issuer, SigningKey
+from tokenward.testing import ABSENT, FakeClock, Feed, Issuer, SigningKey
 from tokenward.testing.feed import reply
 from world import bearer
 
@@ -517,3 +517,49 @@ def test_a_failure_of_the_fetch_names_no_url() -> None:
 
     assert _why(ValueError("https://feed:secret@host")) == "ValueError"
     assert _why(FetchFailed("status 500")) == "status 500"
+
+
+async def test_a_machine_that_slept_believes_no_token_before_it_has_asked_again() -> None:
+    """The monotonic clock stands still meanwhile; only the wall clock tells."""
+    clock = FakeClock(time.time())
+    issuer = Issuer("https://issuer.example", clock=clock.wall)
+    feed = Feed(issuer)
+    async with feed.serve() as url, issuer.serve() as jwks:
+        reader = Reader(issuer, feed, url, jwks, clock=clock)
+        reader.authenticator = Authenticator(
+            reader.source, reader.verifier, revocations=reader.revocations, clock=clock
+        )
+        await reader.revocations.read()
+        token = issuer.token("ada", sid="phone")
+        assert await reader.outcome(token) == "ok:ada"
+        clock.jump(60)
+        assert await reader.outcome(token) == "revocations_unavailable"
+        feed.revoke("sid", "phone")
+        await reader.revocations.read()
+        assert await reader.outcome(token) == "revoked"
+        clock.jump(-3600)
+        assert reader.revocations.lag < 1, "a clock set back is no reason to be out of step"
+
+
+async def test_an_issuer_that_comes_by_the_same_cursors_again_after_a_restore_is_followed() -> None:
+    async with following() as it:
+        await it.until(it.issuer.token("ada"), "ok:ada")
+        for sid in ("one", "two", "three"):
+            it.feed.revoke("sid", sid)
+            await it.until(it.issuer.token("ada", sid=sid), "revoked")
+        it.feed.events.clear()
+        it.feed._wake()
+        await it.until_asked(len(it.feed.asked) + 3)
+        for sid in ("four", "five", "six"):  # the cursors 1, 2 and 3 once more
+            it.feed.revoke("sid", sid)
+            assert await it.until(it.issuer.token("ada", sid=sid), "revoked") < 1
+            assert it.revocations.problem is None
+        assert await it.outcome(it.issuer.token("ada", sid="one")) == "revoked"
+
+
+async def test_a_url_that_has_a_query_keeps_it() -> None:
+    issuer = Issuer("https://issuer.example")
+    feed = Feed(issuer)
+    async with feed.serve() as url, issuer.serve() as jwks:
+        await Reader(issuer, feed, f"{url}?tenant=a%26b", jwks).revocations.read()
+    assert feed.asked[0]["tenant"] == "a&b"

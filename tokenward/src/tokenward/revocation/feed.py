@@ -80,7 +80,6 @@ class FeedRevocations(MemoryRevocations):
         self._wait = int(min(max_lag / 4, LONGEST_WAIT))
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
-        self._looked_at = -math.inf
         self._problem: str | None = "not read yet"
         self._cursor: str | None = None
         self._passed: OrderedDict[str, None] = OrderedDict()  # cursors that others followed
@@ -89,7 +88,7 @@ class FeedRevocations(MemoryRevocations):
 
     @property
     def lag(self) -> float:
-        return self._clock.monotonic() - self._looked_at
+        return self._since_look()
 
     @property
     def problem(self) -> str | None:
@@ -154,7 +153,7 @@ class FeedRevocations(MemoryRevocations):
         """Ask, and take what is new: the number of events. Raises what makes the answer unusable."""
         import httpx
 
-        started = self._clock.monotonic()
+        started = self._now()
         nonce, after = secrets.token_urlsafe(12), self._cursor
         query = {"wait": str(wait), "nonce": nonce}
         if after is not None:
@@ -212,7 +211,9 @@ class FeedRevocations(MemoryRevocations):
             # What was told is true all the same and is kept. What is missing cannot be known, so all is asked for.
             self._cursor = None
             raise Unusable("it went back to an earlier cursor")
-        if before is not None and document.next != before:
+        if document.complete:  # an issuer restored from a backup may come by the same cursors again
+            self._passed.clear()
+        elif before is not None and document.next != before:
             self._passed[before] = None
             if len(self._passed) > CURSORS:
                 self._passed.popitem(last=False)

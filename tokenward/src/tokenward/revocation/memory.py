@@ -39,6 +39,15 @@ class MemoryRevocations:
         self._subjects: dict[Name, Times] = {}
         self._grants: dict[Name, Times] = {}  # the value is sub and client_id
         self._pruned_at = self._clock.wall()
+        self._looked_at = (-math.inf, -math.inf)  # monotonic and wall
+
+    def _now(self) -> tuple[float, float]:
+        return self._clock.monotonic(), self._clock.wall()
+
+    def _since_look(self) -> float:
+        """Seconds, by the clock that says more: the monotonic one stands still while a machine sleeps or is paused."""
+        monotonic, wall = self._now()
+        return max(monotonic - self._looked_at[0], wall - self._looked_at[1])
 
     @property
     def lag(self) -> float:

@@ -72,7 +72,7 @@ class PostgresRevocations(MemoryRevocations):
     ) -> None:
         super().__init__(max_lag=max_lag, clock=clock, max_entries=max_entries)
         self._listener = listener
-        self._looked_at = self._whole_at = -math.inf
+        self._whole_at = -math.inf
         # The highest ids of the last two whole readings that were due. A look begins after the older one, so a
         # transaction that was open during a reading is not passed over when it commits.
         self._above = self._highest = 0
@@ -84,7 +84,7 @@ class PostgresRevocations(MemoryRevocations):
 
     @property
     def lag(self) -> float:
-        return self._clock.monotonic() - self._looked_at
+        return self._since_look()
 
     @property
     def problem(self) -> str | None:
@@ -118,7 +118,8 @@ class PostgresRevocations(MemoryRevocations):
         self.add(ending)
 
     async def _look(self, connection: Any, whole: bool) -> None:
-        started = self._clock.monotonic()
+        look = self._now()
+        started = look[0]
         try:
             # Asked before the rows are read, so that it is never newer than they are.
             oldest = await connection.fetchval(_OLDEST)
@@ -150,7 +151,7 @@ class PostgresRevocations(MemoryRevocations):
             self._problem = _UNREADABLE[state]
             self._whole_at = -math.inf
             return
-        self._oldest, self._looked_at = oldest, started
+        self._oldest, self._looked_at = oldest, look
 
 
 def _revocation(row: Any) -> Revocation:
