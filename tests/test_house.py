@@ -40,7 +40,6 @@ LONGER_THAN_250: dict[str, str] = {
     "taskward.database.engine": "the way of one statement through slot, pool and connection is read together",
     "tokenward.authenticator": "a request's way through cache, keys, revocations, proofs and throttle, in one piece",
     "tokenward.jwks": "one state machine: when keys are fetched, by whom, and who waits for it",
-    "tokenward.django": "an integration is one file, whose name is the framework's",
     "tokenward.testing.issuer": "an issuer and the key server in front of it are read together",
 }
 """Modules of more than 250 lines, each with its reason."""

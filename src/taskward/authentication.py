@@ -1,4 +1,4 @@
-"""What judges tokens, built from the settings: keys, checks, proofs, revocations."""
+"""The parts of authentication, built from the settings: key source, verifier, proofs and revocations."""
 
 from typing import TYPE_CHECKING
 
@@ -68,14 +68,14 @@ def token_verifier(settings: Settings) -> TokenVerifier:
 
 
 def proofs(settings: Settings, clock: Clock) -> "Dpop | None":
-    """What asks for DPoP proofs. Used ones are remembered where refused tokens are counted."""
+    """The check of DPoP proofs, or None. Used proofs are stored in the store that counts refused tokens."""
     if settings.dpop == "off":
         return None
     from tokenward.dpop import Dpop, MemoryReplays
 
     shared = secret_of(settings.rate_limit_storage_url)
     if shared:
-        from tokenward.dpop.redis import RedisReplays  # its packages are an extra
+        from tokenward.dpop.redis import RedisReplays  # needs the extra "redis"
     return Dpop(
         required=settings.dpop == "require",
         public_url=settings.public_url,
@@ -91,6 +91,6 @@ def http_client(settings: Settings) -> httpx.AsyncClient:
 
 
 def secret_of(value: object) -> str | None:
-    """What a secret setting holds, if it is set."""
+    """The value of a secret setting, or None."""
     reveal = getattr(value, "get_secret_value", None)
     return str(reveal()) if reveal is not None else None

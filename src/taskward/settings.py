@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     @classmethod
     def _with_a_url_to_prove(cls, value: str, info: ValidationInfo) -> str:
         if value != "off" and info.data.get("public_url"):
-            from tokenward.dpop.target import normal_url  # not loaded where it is off
+            from tokenward.dpop.target import normal_url  # not imported when DPOP is off
 
             try:
                 normal_url(info.data["public_url"])

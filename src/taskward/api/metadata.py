@@ -17,7 +17,7 @@ def routes(
 ) -> list[Route]:
     """Routes of the metadata. The resource is ``public_url``, or else the origin of the request (RFC 9728 §3.3).
 
-    ``proofs`` are the members about DPoP.
+    ``proofs`` are the members for DPoP (RFC 9728 §2).
     """
 
     async def protected_resource(request: Request) -> Response:

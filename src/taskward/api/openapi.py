@@ -33,7 +33,7 @@ _SCHEMES: dict[str, Schema] = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "dpop": {"type": "http", "scheme": "dpop", "description": "A bound token, with a proof in `DPoP` (RFC 9449)."},
 }
-#: With which settings of DPOP each is accepted.
+#: The values of DPOP with which each scheme is accepted.
 _OFFERED = {"bearer": ("off", "accept"), "dpop": ("accept", "require")}
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ import httpx
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from taskward.app import RESOURCES  # noqa: F401 - importing it declares the tables, for which the database is looked at
+from taskward.app import RESOURCES  # noqa: F401 - importing it declares the tables that are checked
 from taskward.authentication import http_client, key_source, token_verifier
 from taskward.cli.ended import Unread, read_revocations
 from taskward.cli.findings import Finding, as_json

@@ -66,7 +66,7 @@ def advice(error: BaseException) -> str:
 
 
 def is_servers(error: BaseException) -> bool:
-    """Whether a server or a pooler sent it. asyncpg makes errors of these classes too, which have no severity."""
+    """Whether a server or a pooler sent the error. Errors that asyncpg raises itself have no severity."""
     return getattr(error, "severity", None) is not None
 
 

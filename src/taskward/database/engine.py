@@ -155,7 +155,7 @@ class Database:
                         fit = getattr(error, "severity_en", None) == "ERROR"  # FATAL ends the session
                         if not fit or sqlstate(error) not in TO_BE_REPEATED or time.monotonic() > deadline - 0.1:
                             raise
-                    await asyncio.sleep(random.random() / 50)  # noqa: S311 - so that two do not meet again
+                    await asyncio.sleep(random.random() / 50)  # noqa: S311 - jitter, so that the two do not collide again
             finally:
                 del self._busy[connection]
                 self._give_back(pooled, connection, fit=fit)

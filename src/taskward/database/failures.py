@@ -13,7 +13,7 @@ _NOT_NOW = ("08", "28", "3D", "3F", "40", "53", "55", "57", "58", "25006", "42P0
 _SHARD_MOVES = "could not find valid entry for shard"  # Citus, as XX000
 
 BECAME_REPLICA = "25006"
-#: Two statements met, and this one changed nothing: under another isolation than READ COMMITTED, or in a deadlock.
+#: Serialisation failure or deadlock with another statement: this one changed nothing and can be repeated.
 TO_BE_REPEATED = ("40001", "40P01")
 
 

@@ -55,7 +55,7 @@ def configure(level: str, log_format: str, *, traced: bool = False) -> None:
 
 
 def tell(text: str, log_format: str, *, failed: bool = True) -> None:
-    """The one line with which a command ends: in the log where that is JSON, else for the person who started it."""
+    """Print why a command ends: as a log line if the log is JSON, else as text."""
     if log_format == "json":
         structlog.get_logger("taskward").log(logging.ERROR if failed else logging.INFO, text)
     elif failed:

@@ -65,7 +65,7 @@ def tell(event: Callable[..., None], *args: object, **details: object) -> None:
 
 
 def observer_failed() -> None:
-    """Log the exception that an observer just raised."""
+    """Log the current exception of an observer."""
     _log.exception("an observer of authentication failed")
 
 

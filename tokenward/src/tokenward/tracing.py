@@ -23,7 +23,7 @@ def tracer() -> Any:
 def span(name: str, **attributes: str) -> Iterator[Any]:
     """A context manager for one span. Attributes must not hold a token or a claim.
 
-    An exception is not recorded: its text is for the log, and a refused token is no error of the service.
+    Exceptions are not recorded: their text is for the log, and a refused token is no error of the service.
     """
     if tracer() is None:
         yield

@@ -5,7 +5,7 @@ issuer.token("ada")                             # as `GET /api/auth/token` retur
 issuer.token("ada", scope="notes:read", expires_in=-1)
 issuer.token("ada", exp=0, email=ABSENT)        # claims changed or left out
 issuer.token("ada", header={"typ": "at+jwt"})   # header changed likewise
-issuer.revoke(sid="s1")                         # ends the tokens of a session; sub="ada", those of a person
+issuer.revoke(sid="s1")                         # revokes the tokens of a session; sub="ada" those of a person
 issuer.rotate("RS256")                          # a new key signs from now on, the old one stays
 with issuer.behind(auth): ...                   # this Tokenward takes its keys from here, in process
 with issuer.running() as url: ...               # the key set on a real port, served by a thread
@@ -119,13 +119,13 @@ class Issuer:
 
     @functools.cached_property
     def revocations(self) -> MemoryRevocations:
-        """What was revoked here; ``behind`` has the application ask it, or pass it as ``revocations=``."""
+        """This issuer's revocations. ``behind`` gives them to the application; or pass them as ``revocations=``."""
         return MemoryRevocations(clock=IssuerClock(lambda: self.clock()))
 
     def revoke(self, token: str | None = None, *, sid: str | None = None, sub: str | None = None) -> None:
-        """End the tokens of a session (``sid``), those issued to a person until now (``sub``), or what ``token`` names.
+        """Revoke tokens: of a session (``sid``), of a person until now (``sub``), or as ``token`` names them.
 
-        An application whose Tokenward has no ``revocations`` goes on accepting them, as it would in production.
+        An application whose Tokenward has no ``revocations`` still accepts them, as in production.
         """
         self.revocations.add([revocation(self.clock(), token, sid, sub)])
 
@@ -211,7 +211,7 @@ class Issuer:
 
     async def respond(self, request: httpx.Request) -> httpx.Response:
         """The response to one request, for `httpx.MockTransport` or as a side effect of respx."""
-        # Better Auth answers HEAD and OPTIONS with 404. An issuer's URL may have a path of its own.
+        # Better Auth answers HEAD and OPTIONS with 404. The issuer's URL may have a path.
         if request.method != "GET" or not request.url.path.endswith(JWKS_PATH):
             return httpx.Response(404)
         answer = await self._next_answer()
@@ -228,7 +228,7 @@ class Issuer:
         """``auth`` fetches its keys from here, in process, until the context ends.
 
         The issuer must have the ``url`` and ``audience`` that ``auth`` expects. Nothing is stubbed: tokens are
-        verified with keys that were fetched. Where ``auth`` asks for revocations, it asks this issuer's: no database
+        verified with keys that were fetched. If ``auth`` has revocations, it uses those of this issuer: no database
         and no feed is needed.
         """
         sources = [source for source in auth.sources if isinstance(source, JwksSource)]
