@@ -120,7 +120,7 @@ SCHEMES = {
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("trusted", [True, False])
-async def test_of_a_list_of_schemes_the_first_counts_and_only_from_a_trusted_proxy(
+async def test_the_first_x_forwarded_proto_of_a_trusted_proxy_is_used(
     issuer: Issuer, database_url: str, scheme: str, trusted: bool
 ) -> None:
     settings = {"trusted_proxies": "127.0.0.1"} if trusted else {}

@@ -235,7 +235,7 @@ def test_every_setting_that_is_documented_reaches_its_container(example: str, na
     assert set(container(name, required | dict.fromkeys(passed, "1"))) - set(container(name, required)) == passed
 
 
-def test_what_one_half_alone_needs_does_not_reach_the_other() -> None:
+def test_secrets_of_the_web_client_do_not_reach_the_api() -> None:
     for secret in ("BETTER_AUTH_SECRET", "SMTP_URL", "REVOCATIONS_FEED_SECRET", "GOOGLE_CLIENT_SECRET"):
         assert secret in SERVICES["web"]["environment"]
         assert secret not in SERVICES["api"]["environment"]

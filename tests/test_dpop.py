@@ -226,7 +226,7 @@ async def test_the_path_is_the_one_that_was_asked_for_me_or_by_name(serve: Serve
         assert (await ada.client.head(COUNTS, headers=ada.headers("GET", COUNTS))).status_code == 401
 
 
-async def test_what_clients_are_told_beforehand(serve: Serve) -> None:
+async def test_metadata_and_openapi_describe_dpop(serve: Serve) -> None:
     for mode, required, schemes in (
         ("accept", False, [{"bearer": []}, {"dpop": []}]),
         ("require", True, [{"dpop": []}]),

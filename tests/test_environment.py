@@ -167,7 +167,7 @@ def test_a_given_prometheus_multiproc_dir_is_refused(tmp_path: Path) -> None:
         assert b"Traceback" not in done.stderr
 
 
-async def test_with_few_file_descriptors_the_cause_is_said(tmp_path: Path) -> None:
+async def test_a_lack_of_file_descriptors_is_named_as_the_cause(tmp_path: Path) -> None:
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))
 

@@ -98,7 +98,7 @@ def test_when_one_part_dies_make_run_says_which_and_stops_the_rest(clone: Path, 
 
 @needs_node
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
-def test_nothing_outlives_a_make_run_that_was_killed(clone: Path, ports: dict[str, str]) -> None:
+def test_a_killed_make_run_leaves_no_process(clone: Path, ports: dict[str, str]) -> None:
     log = clone / "log"
     with running(clone, ports) as process:
         until(lambda: "Taskward is running" in log.read_text(), process, log)

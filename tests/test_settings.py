@@ -186,7 +186,7 @@ def test_a_setting_cannot_be_changed_afterwards(load: Load) -> None:
 # --- Every problem at once -------------------------------------------------------------------------------------------
 
 
-def test_with_nothing_set_everything_that_is_needed_is_listed(load: Load) -> None:
+def test_missing_settings_are_all_listed(load: Load) -> None:
     lines = problems(load, **dict.fromkeys(LEAST))
     assert sorted(line.split(": ")[0] for line in lines) == sorted(LEAST)
     assert all("set it to" in line and "for example" in line for line in lines)
@@ -233,7 +233,7 @@ def test_every_problem_is_listed_at_once_a_line_each(load: Load) -> None:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_each_problem_is_found_on_its_own_too(load: Load, name: str) -> None:
+def test_each_problem_is_found_alone(load: Load, name: str) -> None:
     expected = {name, "JWKS_URL"} if name == "JWT_SECRET" else {name}  # set beside JWKS_URL, it is two
     assert {line.split(": ")[0] for line in problems(load, **{name: WRONG[name]})} == expected
 
@@ -426,7 +426,7 @@ def test_metrics_have_a_port_of_their_own(load: Load) -> None:
 
 @pytest.mark.parametrize("proxy", ["10.0.0.0/33", "*", "10.0.0.1/8", "10.0.0.1:80", "proxy"])
 def test_a_proxy_is_an_address_or_a_network(load: Load, proxy: str) -> None:
-    assert "neither an address nor a network" in only(load, TRUSTED_PROXIES=f"::1,{proxy}")
+    assert "neither an IP nor a network" in only(load, TRUSTED_PROXIES=f"::1,{proxy}")
 
 
 # --- The database's address ------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def problems(*, proxied: bool) -> list[str]:
         except Exception:  # the proxies are good, so the fault is in NO_PROXY
             found.append(
                 "NO_PROXY: has an entry that cannot be read, such as a network in IPv6. "
-                "List hosts, domains and addresses, separated by commas"
+                "List hosts, domains and IPs, separated by commas"
             )
     return found
 

@@ -120,7 +120,7 @@ def networks(value: tuple[str, ...]) -> tuple[str, ...]:
         try:
             ipaddress.ip_network(address)
         except ValueError:
-            raise wrong(f"{shown(address)} is neither an address nor a network such as 10.0.0.0/8") from None
+            raise wrong(f"{shown(address)} is neither an IP nor a network such as 10.0.0.0/8") from None
     return value
 
 

@@ -145,7 +145,7 @@ async def test_a_preflight_for_what_there_is_not_is_refused(api: httpx.AsyncClie
     assert (await preflight(api, OURS[0], "GET", "x-anything")).status_code == 400
 
 
-async def test_with_no_origins_no_page_at_all_may_read(issuer: Issuer, database_url: str) -> None:
+async def test_without_cors_origins_no_page_can_read(issuer: Issuer, database_url: str) -> None:
     settings = settings_for(issuer, database_url, cors_origins="")
     async with httpx.AsyncClient(transport=issuer.transport()) as http:
         app = create_app(settings, http=http)

@@ -24,7 +24,7 @@ async def test_complete_without_a_body_toggles_and_with_one_sets(me: Person) -> 
     assert seen == [True, False, True, True, True, False, False]
 
 
-async def test_an_empty_body_that_calls_itself_json_toggles_too(me: Person) -> None:
+async def test_an_empty_body_with_content_type_json_toggles(me: Person) -> None:
     task = await create(me)
     headers = {"content-type": "application/json", "content-length": "0"}
     assert ok(await me.patch(f"{TASKS}/{task['id']}/complete", headers=headers))["completed"] is True

@@ -31,7 +31,7 @@ async def test_clearing_deletes_completed_tasks_and_returns_their_number(me: Per
     assert ok(await me.get(f"{TASKS}/{kept['id']}")) == kept
 
 
-async def test_clearing_the_open_ones_is_a_filter_too(me: Person) -> None:
+async def test_open_tasks_can_be_cleared(me: Person) -> None:
     if (await me.everything())[1]["open"]:
         pytest.skip("live: would clear open tasks that were there before")
     await create(me)

@@ -68,7 +68,7 @@ async def test_the_answer_to_a_change_carries_the_tag_of_what_is_there_now(me: P
         assert response.headers["etag"] == (await me.get(address)).headers["etag"]
 
 
-async def test_of_ten_changes_at_once_under_one_tag_exactly_one_wins(me: Person) -> None:
+async def test_one_of_ten_concurrent_changes_with_one_etag_is_made(me: Person) -> None:
     task = await create(me)
     address = f"{TASKS}/{task['id']}"
     condition = {"if-match": (await me.get(address)).headers["etag"]}

@@ -61,7 +61,7 @@ async def postgres(own_postgres: EmbeddedPostgres) -> EmbeddedPostgres:
 
 
 @pytest.mark.parametrize("mode", ["transaction", "session"])
-async def test_no_session_setting_changes_an_answer_through_a_pooler_either(
+async def test_no_session_setting_changes_an_answer_behind_a_pooler(
     postgres: EmbeddedPostgres, issuer: Issuer, tmp_path: Path, mode: str
 ) -> None:
     assert set(TOGETHER) <= set(SETTINGS)
@@ -72,7 +72,7 @@ async def test_no_session_setting_changes_an_answer_through_a_pooler_either(
             await story(ada)
 
 
-async def test_what_the_service_sets_for_its_sessions_is_not_left_to_others(
+async def test_session_settings_of_the_service_do_not_reach_others_behind_a_pooler(
     postgres: EmbeddedPostgres, issuer: Issuer, tmp_path: Path
 ) -> None:
     names = ("statement_timeout", "plan_cache_mode", "default_transaction_isolation", "idle_session_timeout", "role")

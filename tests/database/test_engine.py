@@ -52,7 +52,7 @@ async def pid(database: Database) -> int:
     return int((await fetch(database, "SELECT pg_backend_pid() AS pid"))[0]["pid"])
 
 
-async def test_one_request_after_the_other_uses_one_connection(make: Make) -> None:
+async def test_sequential_statements_use_one_connection(make: Make) -> None:
     pool = await make(5)
     assert len({await pid(pool) for _ in range(10)}) == 1
     assert pool.usage() == (1, 1)

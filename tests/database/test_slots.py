@@ -24,7 +24,7 @@ async def free(slots: Slots, size: int) -> int:
     return size + 1
 
 
-async def test_those_who_wait_are_served_in_turn() -> None:
+async def test_waiters_are_served_in_turn() -> None:
     slots, served = Slots(1), []
 
     async def one(name: int) -> None:

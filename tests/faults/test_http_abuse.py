@@ -639,7 +639,7 @@ async def test_a_body_on_a_get_is_no_second_request(service: Service, token: byt
     assert (found.statuses, found.closed) == ([200], False)
 
 
-async def test_nothing_after_connection_close_is_answered(service: Service) -> None:
+async def test_requests_after_connection_close_are_not_answered(service: Service) -> None:
     found = await exchange(service.port, NEXT.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n") + NEXT)
     assert (found.statuses, found.closed) == ([200], True)
 
@@ -700,7 +700,7 @@ async def test_only_the_origins_that_are_named_may_read_answers(
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-async def test_after_all_of_it_the_service_is_as_it_was(service: Service, token: bytes, reliability: Report) -> None:
+async def test_the_service_works_after_all_http_abuse(service: Service, token: bytes, reliability: Report) -> None:
     """Hundreds of abuses on one process: no file descriptor is left behind, nothing grows."""
 
     async def few() -> bool:

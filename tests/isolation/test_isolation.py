@@ -170,7 +170,7 @@ async def test_another_persons_idempotency_key_acts_like_an_unused_one(alice: Pe
     assert (await alice.get("/api/me/tasks/counts")).json() == {"open": 2, "completed": 0}
 
 
-async def test_one_persons_lists_counts_and_clearing_never_touch_anothers(
+async def test_lists_counts_and_clearing_never_touch_another_persons_tasks(
     alice: Person, bob: Person, carol: Person
 ) -> None:
     await furnish(bob, "secret")

@@ -65,7 +65,7 @@ async def test_another_persons_id_takes_the_same_work_as_an_unused_one(
     assert (await work(ids[0]))[0] == 404
 
 
-async def test_postgresql_reads_the_same_pages_for_both(database_url: str) -> None:
+async def test_postgresql_reads_the_same_pages_for_anothers_id_and_an_unused_one(database_url: str) -> None:
     """The owner comes first in every index, so that another person's rows are not even come near."""
     connection = await asyncpg.connect(database_url)
     try:

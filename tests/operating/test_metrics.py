@@ -110,7 +110,7 @@ async def test_requests_are_timed_by_method_route_and_status(watched: Watched) -
     assert all(0 < seconds < 30 for seconds in sums.values())
 
 
-async def test_nothing_that_clients_make_up_becomes_a_label(watched: Watched) -> None:
+async def test_metric_labels_have_no_values_from_clients(watched: Watched) -> None:
     token = watched.issuer.token()
     for odd in (*string.ascii_letters, "%00", "%0a", "..", "%2e%2e", "\u2603", "a" * 500):
         for path in (f"/{odd}", f"/docs/{odd}", f"/api/{odd}", f"/api/me/{odd}", f"/api/me/tasks/{odd}", f"/api{odd}"):

@@ -166,7 +166,7 @@ async def test_a_change_at_one_replica_is_visible_at_every_other_with_the_same_e
         assert len({page.content for page in pages}) == 1
 
 
-async def test_of_changes_to_one_version_at_every_replica_at_once_a_single_one_is_made(replicas: Replicas) -> None:
+async def test_one_of_concurrent_changes_to_a_version_at_all_replicas_is_made(replicas: Replicas) -> None:
     async with replicas.clients(f"race-{len(replicas.services)}") as clients:
         created = await clients[0].post(TASKS, json={"title": "first"})
         path, guard = f"{TASKS}/{created.json()['id']}", {"if-match": created.headers["etag"]}

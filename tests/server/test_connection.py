@@ -93,9 +93,7 @@ def no_collector() -> Iterator[None]:
 @pytest.mark.parametrize(
     "sent", [GET, GET * 3, b"HEAD" + GET[3:], GET[:-2], b"GARBAGE\r\n\r\n", GET.replace(b"host", b"most")]
 )
-async def test_a_connection_that_ended_is_forgotten_at_once_and_not_when_the_collector_comes(
-    place: Place, sent: bytes
-) -> None:
+async def test_a_closed_connection_is_freed_without_garbage_collection(place: Place, sent: bytes) -> None:
     for _ in range(5):
         reader, writer = await place.client()
         writer.write(sent)
@@ -111,7 +109,7 @@ async def test_a_connection_that_ended_is_forgotten_at_once_and_not_when_the_col
 
 
 @pytest.mark.usefixtures("no_collector")
-async def test_a_connection_that_was_reset_is_forgotten_at_once_too(place: Place) -> None:
+async def test_a_reset_connection_is_freed_at_once(place: Place) -> None:
     for _ in range(5):
         reader, writer = await place.client()
         writer.write(GET)
@@ -136,7 +134,7 @@ async def test_requests_that_waited_on_a_connection_that_was_lost_are_forgotten_
     assert place.alive == 0
 
 
-async def test_of_requests_without_end_on_one_connection_a_bounded_number_waits_and_those_are_answered(
+async def test_pipelined_requests_are_answered_up_to_a_bound(
     place: Place,
 ) -> None:
     reader, writer = await place.client()
@@ -175,7 +173,7 @@ async def test_the_keep_alive_of_an_early_answer_does_not_cut_off_the_request_af
 
 
 @pytest.mark.parametrize("early", [True, False])
-async def test_a_head_that_began_behind_a_whole_request_is_not_waited_for_either(
+async def test_an_incomplete_head_behind_a_whole_request_gets_408(
     place: Place, monkeypatch: pytest.MonkeyPatch, early: bool
 ) -> None:
     monkeypatch.setattr(Connection, "look_every", 0.1)

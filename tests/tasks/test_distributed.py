@@ -92,7 +92,7 @@ async def test_on_citus_a_keyed_task_is_three_statements_of_one_table_each(
     )
 
 
-async def test_on_citus_a_key_makes_one_task_however_often_and_with_whatever_it_is_repeated(
+async def test_on_citus_an_idempotency_key_makes_one_task(
     citus: asyncpg.Connection, alice: Person, bob: Person
 ) -> None:
     answers = await asyncio.gather(*(alice.post("/api/me/tasks", **ONCE) for _ in range(20)))

@@ -68,9 +68,7 @@ async def test_every_statement_finds_its_rows_by_an_index_that_starts_with_the_o
 
 @OWNERS
 @LISTS
-async def test_a_page_reads_as_many_rows_as_it_shows_however_many_there_are(
-    planner: Planner, name: str, owner: str
-) -> None:
+async def test_a_page_reads_only_as_many_rows_as_it_returns(planner: Planner, name: str, owner: str) -> None:
     plan = await planner.plan(STATEMENTS[name], owner, pattern="%task%", limit=21)
     assert plan.read() == 21
     assert plan.indexes() == {"tasks_by_state" if "by_state" in name else "tasks_pkey"}

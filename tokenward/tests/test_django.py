@@ -69,6 +69,6 @@ def test_every_parameter_that_cannot_be_used_is_named_at_once() -> None:
         (f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD_PRIVATE=['api']", "tokenward.E004"),
     ],
 )
-def test_what_would_go_wrong_at_the_first_request_is_told_before_it(options: str, says: str) -> None:
+def test_system_checks_report_faults_before_the_first_request(options: str, says: str) -> None:
     (line,) = found(f"{options}, TOKENWARD=Tokenward.better_auth('https://app.example')")
     assert line.startswith(says)

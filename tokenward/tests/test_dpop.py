@@ -82,7 +82,7 @@ async def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
         ({}, {"htu": "HTTPS://API.example:443/notes?query=1#fragment"}),
     ],
 )
-async def test_a_proof_may_say_this_too(header: dict[str, Any], claims: dict[str, Any]) -> None:
+async def test_a_proof_may_have_these_members(header: dict[str, Any], claims: dict[str, Any]) -> None:
     async with guarded() as g:
         token = g.token()
         assert await g.ask(HOLDER.headers(token, "GET", URL, header=header, **claims)) == "ada"

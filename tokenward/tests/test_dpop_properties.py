@@ -139,7 +139,7 @@ async def test_without_the_request_nothing_that_is_bound_is_accepted() -> None:
         assert await g.ask(headers) == "ada"
 
 
-async def test_who_is_calling_may_be_asked_twice_in_one_request_and_by_no_other() -> None:
+async def test_a_proof_may_be_checked_twice_within_one_request_only() -> None:
     async with guarded() as g:
         headers = HOLDER.headers(g.token(), "GET", URL)
         scope = request()

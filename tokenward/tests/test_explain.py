@@ -230,7 +230,7 @@ async def test_a_key_server_that_is_down_is_not_the_tokens_fault(desk: Desk) -> 
     assert "check that Better Auth runs and that jwks_url is right" in unjudged.advice
 
 
-async def test_with_a_shared_secret_there_is_no_key_to_look_for(desk: Desk) -> None:
+async def test_a_shared_secret_needs_no_key_look_up(desk: Desk) -> None:
     secret = "a shared secret of at least 32 bytes"
     import hashlib
     import hmac

@@ -332,7 +332,7 @@ async def test_a_cursor_that_goes_back_is_not_followed_and_everything_is_read_an
         assert await it.outcome(it.issuer.token("ada", sid="one")) == "revoked"
 
 
-async def test_a_replayed_answer_is_not_believed_and_soon_tokens_are_not_either() -> None:
+async def test_a_replayed_answer_of_a_feed_is_refused_and_tokens_soon_get_503() -> None:
     async with following(max_lag=2) as it:
         await it.until(it.issuer.token("ada"), "ok:ada")
         old = reply(it.feed.signed({"after": "0", "nonce": it.feed.asked[-1]["nonce"]}))

@@ -170,7 +170,7 @@ async def test_a_flood_while_the_issuer_is_down_does_not_fetch_more_often_than_t
         assert starts == [0, 1, 3, 8, 18, 48]
 
 
-async def test_the_interval_counts_from_the_start_of_a_fetch_so_failures_count_too() -> None:
+async def test_the_minimum_interval_counts_from_the_start_of_a_fetch_also_after_failures() -> None:
     async with world() as w:
         await w.clock.advance(5)
         w.issuer.script.append(DOWN)
@@ -291,7 +291,7 @@ async def test_rotations_under_traffic_and_under_attack_refuse_no_valid_token() 
         assert all(later - earlier >= 1 for earlier, later in itertools.pairwise(starts))
 
 
-async def test_a_removed_key_is_refused_within_one_refresh_and_out_of_the_token_cache_too() -> None:
+async def test_a_removed_key_is_refused_within_one_refresh_also_for_cached_tokens() -> None:
     async with world() as w:
         removed = w.issuer.signer
         w.issuer.rotate()

@@ -214,7 +214,7 @@ def test_a_key_is_bound_to_exactly_one_algorithm(jwk: dict[str, Any], algorithms
     assert read_key(jwk).algorithms == algorithms
 
 
-def test_of_two_keys_with_one_kid_neither_is_used() -> None:
+def test_two_different_keys_with_one_kid_are_both_unused() -> None:
     twin = SigningKey.new("EdDSA", "twin")
     other = SigningKey.new("EdDSA", "twin")
     for entries in (

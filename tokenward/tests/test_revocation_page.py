@@ -37,7 +37,7 @@ def client(app: Any) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app.test")
 
 
-def test_there_are_four_blocks() -> None:
+def test_the_page_has_four_blocks() -> None:
     assert PAGE.read_text().count("```python") == 4
 
 

@@ -44,7 +44,7 @@ async def test_the_first_five_refused_tokens_are_answered_401_and_the_sixth_429_
         assert refused.value.headers == {"Retry-After": str(refused.value.retry_after)}
 
 
-async def test_a_valid_token_always_passes_from_a_throttled_address_seen_before_or_not() -> None:
+async def test_a_valid_token_is_accepted_from_a_throttled_client_ip_cached_or_not() -> None:
     async with world(limit="5/minute") as w:
         seen = w.issuer.token("seen")
         w.at_once(seen)
@@ -58,7 +58,7 @@ async def test_a_valid_token_always_passes_from_a_throttled_address_seen_before_
         assert await w.outcome(forged(w)) == "too_many_failures"
 
 
-async def test_a_genuine_token_that_merely_expired_never_counts_and_is_answered_401() -> None:
+async def test_a_genuine_expired_token_is_401_and_not_counted_by_the_throttle() -> None:
     async with world(limit="5/minute") as w:
         for _ in range(50):
             assert await w.outcome(w.issuer.expired_token()) == "expired"
@@ -99,7 +99,7 @@ async def test_missing_tokens_and_unavailable_keys_are_not_counted() -> None:
         assert issubclass(KeysUnavailable, Exception)
 
 
-async def test_one_address_does_not_lock_out_another() -> None:
+async def test_one_client_ip_does_not_throttle_another() -> None:
     async with world(limit="5/minute") as w:
         for _ in range(9):
             await w.outcome(forged(w), "192.0.2.1")
@@ -296,7 +296,7 @@ def test_a_limit_that_says_nothing_is_refused_when_built(limit: str) -> None:
         FailureThrottle(limit)
 
 
-def test_a_hundred_thousand_addresses_cost_a_bounded_amount_of_memory() -> None:
+def test_a_hundred_thousand_client_ips_take_bounded_memory() -> None:
     async def attack(throttle: FailureThrottle, addresses: range) -> None:
         for n in addresses:
             if n % 50 == 0:

@@ -426,7 +426,7 @@ def test_exp_and_iat_are_required(name: str) -> None:
     refused(issuer.token("alice", **{name: ABSENT}), Reason.CLAIMS)
 
 
-def test_fractions_of_a_second_are_numbers_too() -> None:
+def test_times_may_have_fractions_of_a_second() -> None:
     assert verify(issuer.token("alice", exp=NOW + 0.5, iat=NOW - 0.5, nbf=NOW + 1e-3)).subject == "alice"
 
 

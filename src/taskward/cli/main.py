@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         ("dev", dev.run, "Serve the API on a PostgreSQL of its own in .data/ (or on DATABASE_URL), migrated."),
     ):
         added = command(name, run, text)
-        added.add_argument("--host", help="address to listen on (HOST)")
+        added.add_argument("--host", help="IP or host name to listen on (HOST)")
         added.add_argument("--port", type=int, help="port to listen on (PORT)")
         if name == "serve":
             added.add_argument("--workers", type=int, help="processes (WORKERS)")
