@@ -213,6 +213,18 @@ def test_code_without_a_framework_asks_from_a_thread_or_a_coroutine(issuer: Issu
     assert said == ["ada", "invalid_token", "ada"]
 
 
+def test_every_block_passes_mypy_strict(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    files = []
+    for page in PAGES:
+        for number, block in enumerate(blocks(page)):
+            files.append(tmp_path / f"{page}_{number}.py")
+            files[-1].write_text(block)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *map(str, files)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_application_that_is_moved_over_from_pyjwt_works_after_under_ten_new_lines(
     issuer: Issuer,
 ) -> None:

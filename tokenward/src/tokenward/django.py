@@ -12,7 +12,7 @@ the return value of ``TOKENWARD_USER`` for the identity, by default a Principal,
 
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
@@ -28,9 +28,10 @@ from tokenward.errors import AuthError, MissingToken
 from tokenward.front import Tokenward
 from tokenward.gate import Needs, needs
 from tokenward.identity import Identity
-from tokenward.principal import Principal, get_or_create_user
+from tokenward.principal import OpenRequest, Principal, Request, get_or_create_user
 from tokenward.trusted import Misconfigured
 
+View = TypeVar("View", bound=Callable[..., Any])
 MIDDLEWARE = "tokenward.django.BearerMiddleware"
 
 
@@ -131,6 +132,16 @@ class BearerMiddleware:
         request.auser = auser
 
 
+@overload
+def private(view: View, /) -> View: ...
+
+
+@overload
+def private(
+    *, scopes: Collection[str] = (), roles: Collection[str] = (), permissions: Collection[str] = ()
+) -> Callable[[View], View]: ...
+
+
 def private(
     view: Callable[..., Any] | None = None,
     /,
@@ -221,7 +232,9 @@ def check_settings(app_configs: Any = None, **options: Any) -> Sequence[CheckMes
 
 __all__ = [
     "BearerMiddleware",
+    "OpenRequest",
     "Principal",
+    "Request",
     "aidentify",
     "answer",
     "authenticator",

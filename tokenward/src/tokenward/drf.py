@@ -58,6 +58,15 @@ class BearerAuthentication(BaseAuthentication):
         return refusal.headers["WWW-Authenticate"]
 
 
+def caller(request: Request) -> Identity:
+    """``request.auth`` with its type. Raises Refused (401) when nobody was verified for this request."""
+    if isinstance(request.auth, Identity):
+        return request.auth
+    refusal = MissingToken()
+    authenticator().challenge(refusal)
+    raise Refused(refusal)
+
+
 class _Gate(BasePermission):
     gate = Needs()
 

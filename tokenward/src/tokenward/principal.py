@@ -1,11 +1,25 @@
-"""What ``request.user`` is in Django for a verified caller: a principal without a row, or a row found or made."""
+"""What a verified caller is in Django: the types of a request, and ``request.user`` without a row or with one."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
+from django.http import HttpRequest
+
 from tokenward.identity import Identity
+
+
+class Request(HttpRequest):
+    """For annotations: the request of a private view."""
+
+    identity: Identity
+
+
+class OpenRequest(HttpRequest):
+    """For annotations: the request of a view that needs no token."""
+
+    identity: Identity | None
 
 
 class Principal:
