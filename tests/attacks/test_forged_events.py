@@ -64,7 +64,7 @@ class World:
             await writer.drain()
 
         self.feed.script.extend([answer] * 10_000)
-        self.feed._wake()
+        self.feed.wake()
 
     def forged(
         self, key: SigningKey | None = None, header: Any = None, **claims: Any

@@ -49,7 +49,7 @@ describe("the feed as a plugin of any Better Auth", () => {
       expect((await ask(`/revocations?nonce=${nonce}`)).status, nonce).toBe(400);
   });
 
-  it.each([
+  it.each<Record<string, string>>([
     {},
     { Authorization: "Bearer " },
     { Authorization: `Basic ${btoa("feed:")}` },

@@ -36,6 +36,16 @@ describe("settings", () => {
     });
   });
 
+  it.each([
+    ["http://localhost:3000", true],
+    ["http://127.0.0.1:3000", true],
+    ["https://app.example", false],
+    ["https://localhost.app.example", false],
+    ["http://192.168.1.2:3000", false],
+  ])("open the feed of revocations without its secret on this machine only: %s", (origin, loopback) => {
+    expect(readSettings({ ...GOOD, BETTER_AUTH_URL: origin })).toMatchObject({ loopback });
+  });
+
   it("are refused all at once, without a secret in the words", () => {
     const found = problems({
       DATABASE_URL: "mysql://u:hunter2@h/d",

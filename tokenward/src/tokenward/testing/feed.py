@@ -52,9 +52,11 @@ class Feed:
         event = {"id": str(len(self.events) + 1), "kind": kind, "value": value}
         event |= {"not_before": now + 1, "expires_at": now + KEPT}
         self.events.append(without_absent({**event, **changes}))
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have those who wait ask again: after a change that ``revoke`` did not make."""
+
         async def tell() -> None:
             async with self._changed:
                 self._changed.notify_all()
