@@ -66,6 +66,8 @@ async function fill(page: Page): Promise<void> {
   await page.getByRole("checkbox", { name: "Buy lamp oil" }).check();
   await expect(page.getByRole("list", { name: "Completed tasks" })).toBeVisible();
   await expect(page.locator("[data-saving]")).toHaveCount(0);
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await expect(page.getByRole("button", { name: "Dismiss" })).toHaveCount(0);
   await page.getByRole("heading", { name: "Tasks", exact: true }).click();
 }
 
