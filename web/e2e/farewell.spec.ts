@@ -1,5 +1,5 @@
 import { connected } from "./database";
-import { apiUrl, expect, signUp, stored, test, tokenOf, webUrl } from "./support";
+import { apiUrl, authorization, expect, signUp, stored, test, webUrl } from "./support";
 
 test("while an account is being deleted nobody gets a token for it; an interrupted deletion lapses", async ({
   page,
@@ -34,8 +34,8 @@ test("while an account is being deleted nobody gets a token for it; an interrupt
 test("what a token still writes after its person was deleted by hand is swept away", async ({ page }) => {
   test.setTimeout(120_000);
   const { email } = await signUp(page);
-  const headers = { Authorization: `Bearer ${await tokenOf(page)}` };
   const tasks = `${apiUrl()}/api/me/tasks`;
+  const headers = await authorization(page, "POST", tasks);
   const { id } = await connected(async (client) => {
     await page.request.post(tasks, { headers, data: { title: "Orphan" } });
     const { rows } = await client.query(`delete from auth."user" where email = $1 returning id`, [email]);

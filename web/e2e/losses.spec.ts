@@ -3,6 +3,7 @@ import type { Page } from "@playwright/test";
 import {
   add,
   apiUrl,
+  authorization,
   change,
   composer,
   expect,
@@ -12,7 +13,6 @@ import {
   stored,
   storedTitles,
   test,
-  tokenOf,
   webUrl,
 } from "./support";
 
@@ -21,8 +21,9 @@ const API = /\/api\/[^/]+\/tasks/;
 /** What another device does; the page hears of it when it next asks. */
 async function removeElsewhere(page: Page, title: string): Promise<void> {
   const task = (await stored(page)).find((candidate) => candidate.title === title);
-  const headers = { Authorization: `Bearer ${await tokenOf(page)}` };
-  expect((await page.request.delete(`${apiUrl()}/api/me/tasks/${task?.id}`, { headers })).ok()).toBe(true);
+  const url = `${apiUrl()}/api/me/tasks/${task?.id}`;
+  const headers = await authorization(page, "DELETE", url);
+  expect((await page.request.delete(url, { headers })).ok()).toBe(true);
 }
 
 test.beforeEach(async ({ page }) => {
@@ -185,8 +186,9 @@ for (const storage of ["full", "denied"] as const) {
 
 test("the number and the rows agree when another device adds and this one ticks", async ({ page }) => {
   await add(page, "One", "Two");
-  const headers = { Authorization: `Bearer ${await tokenOf(page)}` };
-  await page.request.post(`${apiUrl()}/api/me/tasks`, { headers, data: { title: "From the phone" } });
+  const url = `${apiUrl()}/api/me/tasks`;
+  const headers = await authorization(page, "POST", url);
+  await page.request.post(url, { headers, data: { title: "From the phone" } });
   await page.getByRole("checkbox", { name: "One" }).click();
   await expect(row(page, "From the phone")).toBeVisible();
   await expect(page.getByRole("link", { name: "All 3" })).toBeVisible();
