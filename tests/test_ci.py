@@ -37,3 +37,15 @@ def test_the_oldest_python_that_is_promised_is_tested() -> None:
     promised = re.search(r'requires-python = ">=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
     assert promised
     assert promised[1] in WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"]
+
+
+def test_the_script_installs_every_program_that_a_test_looks_for() -> None:
+    """A test that skips where its program is missing fails with CI=true, or is not run there at all."""
+    tests = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "tokenward/tests").rglob("*.py")]
+    wanted = {name for path in tests for name in re.findall(r'which\("([\w-]+)"', path.read_text())}
+    assert {"psql", "curl", "kubectl", "promtool", "pgbouncer", "redis-server"} <= wanted
+    script = RUN.read_text()
+    brought = {"node", "npm", "uv"}  # by scripts/install.py
+    alternatives = {"chromium-browser"}  # to chromium
+    assert wanted - set(re.findall(r"\bhave ([\w-]+)", script)) - brought - alternatives == set()
+    assert "python3-venv" in script, "Debian keeps it apart from python3"
