@@ -17,12 +17,12 @@ REDIS = shutil.which("redis-server") or shutil.which("valkey-server")
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Its URL and its process; the test is skipped where none is installed."""
+def redis_server(folder: Path, *more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Its URL and its process, started with ``more`` options; the test is skipped where none is installed."""
     if REDIS is None:
         pytest.skip("needs redis-server or valkey-server")
     path = folder / "redis.sock"
-    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
+    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder), *more]
     server = subprocess.Popen([REDIS, *options], stdout=subprocess.DEVNULL)
     try:
         for _ in range(500):

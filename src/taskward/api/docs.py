@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -16,9 +17,27 @@ _POLICY = (
 )
 
 
+class _WholeFile(FileResponse):
+    """Starlette's. Range is ignored (RFC 9110 §14.2): Starlette refuses a malformed one in plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_without_range(scope), receive, send)
+
+
+class _WholeFiles(StaticFiles):
+    """Likewise, for the files beside the page."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_without_range(scope), receive, send)
+
+
+def _without_range(scope: Scope) -> Scope:
+    return {**scope, "headers": [field for field in scope["headers"] if field[0] != b"range"]}
+
+
 async def page(request: Request) -> Response:
-    return FileResponse(_STATIC / "docs.html", headers={"Content-Security-Policy": _POLICY}, media_type="text/html")
+    return _WholeFile(_STATIC / "docs.html", headers={"Content-Security-Policy": _POLICY}, media_type="text/html")
 
 
 def routes() -> list[Route | Mount]:
-    return [Route("/docs", page), Mount("/docs", StaticFiles(directory=_STATIC), name="docs-assets")]
+    return [Route("/docs", page), Mount("/docs", _WholeFiles(directory=_STATIC), name="docs-assets")]

@@ -48,8 +48,8 @@ def cause(error: BaseException) -> str:
             return "TimeoutError: no answer in time"
         if isinstance(found, OSError):
             return _of_system(found)
-        if isinstance(found, asyncpg.exceptions.ClientConfigurationError):
-            return f"{type(found).__name__}: DATABASE_URL or a PG… variable cannot be read"
+        if isinstance(found, asyncpg.exceptions.ClientConfigurationError | LookupError | ValueError):
+            return f"{type(found).__name__}: DATABASE_URL or a PG… variable cannot be read, or no user is known"
     return type(error).__name__
 
 
@@ -62,6 +62,8 @@ def advice(error: BaseException) -> str:
             return text
     if isinstance(found, OSError) and isinstance(found.filename, str):
         return "May this user read that file? HOME and the PG… variables say where PostgreSQL's files are"
+    if isinstance(found, LookupError | ValueError):
+        return "Mend PGPORT, PGSSLMODE and their like, and name the user in DATABASE_URL"
     return "Is PostgreSQL up, and is DATABASE_URL right?"
 
 
