@@ -13,10 +13,10 @@ import pytest
 
 from taskward.database.migrate import upgrade
 from tests.conftest import Introduce, Person
-from tests.support.issuer import Answer, Issuer, SigningKey
 from tests.support.service import eventually, serving
 from tests.support.shell import Shell
 from tests.support.wire import Wire
+from tokenward.testing import Answer, Issuer, SigningKey
 
 TASKS = "/api/me/tasks"
 

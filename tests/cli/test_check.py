@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.issuer import Issuer
 from tests.support.postgres import Databases
 from tests.support.process import ROOT, TASKWARD, free_port, program, until
 from tests.support.redis import redis_server
 from tests.support.service import serving
 from tests.support.shell import Shell
+from tokenward.testing import Issuer
 
 NOW = datetime.datetime.now(datetime.UTC)
 
