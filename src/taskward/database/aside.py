@@ -1,15 +1,14 @@
 """Single connections outside the pool: to listen for notifications, and to write a revocation by hand."""
 
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
 
 from taskward.database.dsn import one_dsn_for_each_host
+from taskward.database.keepalive import keep_alive
 
 CONNECT_SECONDS = 1.5
-_KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
 
 _REVOKE = """
     INSERT INTO auth.revocations (kind, value, not_before, expires_at)
@@ -33,8 +32,7 @@ def connector(url: str) -> Callable[[], Awaitable[Any]]:
             except Exception as error:  # try the next host; the last error is raised
                 failure = error
                 continue
-            _keep_alive(connection)
-            return connection
+            return keep_alive(connection, idle=5, interval=2)
         assert failure is not None  # noqa: S101 - there is at least one host
         raise failure
 
@@ -50,13 +48,3 @@ async def revoke(url: str, kind: str, value: str, seconds: float) -> None:
             await connection.execute(_TELL)
     finally:
         connection.terminate()
-
-
-def _keep_alive(connection: Any) -> None:
-    sock = connection._transport.get_extra_info("socket")
-    if sock is None or sock.family == socket.AF_UNIX:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE.items():
-        if hasattr(socket, name):  # not every system has all three
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -1,18 +1,15 @@
 """New asyncpg connections: to the first usable host of the DSN, with settings that fit the server."""
 
-import socket
 from collections import deque
 from typing import Any
 
 import asyncpg
 
 from taskward.database.dsn import one_dsn_for_each_host
+from taskward.database.keepalive import keep_alive
 
 #: Seconds for each of several hosts. A failed host may accept the connection and then stay silent.
 _HOST_SECONDS = 1.5
-
-#: TCP keepalive: first probe after 30 s, then every 10 s; after three without an answer the connection is dead.
-_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
 #: The process that answers (behind PgBouncer another than the one announced), and whether the server has Citus.
 _PROBE = "SELECT pg_backend_pid() AS pid, EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS citus"
@@ -66,25 +63,13 @@ class Connector:
         failure: Exception | None = None
         for dsn in tuple(self._dsns):
             try:
-                return _kept_alive(await asyncpg.connect(dsn, timeout=share, **options))
+                return keep_alive(await asyncpg.connect(dsn, timeout=share, **options), idle=30, interval=10)
             except Exception as error:
                 failure = failure or _of_configuration(error)
                 if self._dsns[0] == dsn:  # unless a concurrent attempt has rotated already
                     self._dsns.rotate(-1)
         assert failure is not None  # noqa: S101 - a DSN has at least one host
         raise failure
-
-
-def _kept_alive(connection: Any) -> Any:
-    """Turn on TCP keepalive: firewalls keep the idle connection open, and this side notices when it is lost."""
-    transport = connection._transport  # asyncpg has no option for this
-    opened = transport.get_extra_info("socket")
-    if opened is not None and opened.family in (socket.AF_INET, socket.AF_INET6):
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, seconds in _KEEPALIVE.items():
-            if hasattr(socket, name):  # not every system has all three
-                opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
-    return connection
 
 
 def _of_configuration(error: Exception) -> Exception:
