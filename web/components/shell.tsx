@@ -6,6 +6,8 @@ import { Frame } from "./frame";
 import frame from "./frame.module.css";
 import { TaskPage } from "./tasks/task-page";
 
+const EVERY_MS = 4_000;
+
 type Recalled = { memory: Memory | undefined; search: string };
 
 export function Shell({ apiUrl }: { apiUrl: string }) {
@@ -27,9 +29,19 @@ export function Shell({ apiUrl }: { apiUrl: string }) {
 
 function Away() {
   useEffect(() => {
-    const again = () => window.location.reload();
-    window.addEventListener("online", again);
-    return () => window.removeEventListener("online", again);
+    const here = new AbortController();
+    const { signal } = here;
+    const again = async () => {
+      const asked = { method: "HEAD", redirect: "manual", cache: "no-store", signal } as const;
+      const answer = await fetch(window.location.href, asked).catch(() => undefined);
+      if (answer && answer.status < 500 && !signal.aborted) window.location.reload();
+    };
+    const timer = setInterval(again, EVERY_MS);
+    signal.addEventListener("abort", () => clearInterval(timer));
+    window.addEventListener("online", again, { signal });
+    // A reload would end the navigation that was asked for.
+    window.addEventListener("beforeunload", () => here.abort(), { signal });
+    return () => here.abort();
   }, []);
   return (
     <main className={`${frame.main} notice-page`}>

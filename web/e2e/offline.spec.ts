@@ -161,6 +161,23 @@ test("a page that cannot be had without a connection says so, and comes when it 
   await expect(page.getByRole("heading", { name: "Account", exact: true })).toBeVisible();
 });
 
+test("a page that could not be had comes by itself, also where no event says that there is a connection", async ({
+  page,
+  context,
+}) => {
+  await signUp(page);
+  await add(page, "Remembered");
+  await ready(page, "Remembered");
+  await page.addInitScript(() =>
+    window.addEventListener("online", (event) => event.stopImmediatePropagation(), true),
+  );
+  await context.setOffline(true);
+  await page.goto(`${webUrl()}/account`);
+  await expect(page.getByRole("heading", { name: "This page needs a connection" })).toBeVisible();
+  await context.setOffline(false);
+  await expect(page.getByRole("heading", { name: "Account", exact: true })).toBeVisible();
+});
+
 test("a new build takes over by itself and keeps the files of the one before for pages that are open", async ({
   page,
 }) => {
