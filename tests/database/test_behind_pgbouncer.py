@@ -118,6 +118,23 @@ async def test_a_parameter_that_a_pooler_refuses_is_named_with_what_to_do(
             assert "ignore_startup_parameters" in said
 
 
+async def test_statement_mode_is_reported_with_what_to_do(
+    shell: Shell, postgres: EmbeddedPostgres, issuer: Issuer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There a transaction is refused, and with it the service's connections and its migrations."""
+    with pgbouncer(postgres, tmp_path, pool_mode="statement") as url:
+        checked, migrated = [await shell.run(command, DATABASE_URL=url) for command in ("check", "migrate")]
+        for said in (checked.out, migrated.err):
+            assert "transaction blocks not allowed in statement pooling mode" in said
+            assert "pool_mode = transaction or session" in said
+        assert (checked.code, migrated.code) == (1, 1)
+        async with person_behind(issuer, url) as ada:
+            answer = await ada.get("/api/me/tasks")
+            assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+            assert "statement pooling mode" in "".join(capsys.readouterr())
+            assert "statement pooling mode" not in answer.text
+
+
 async def test_a_wrong_password_is_reported_with_the_servers_text(
     shell: Shell, postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:

@@ -70,7 +70,7 @@ async def _look(settings: Settings) -> list[Finding]:
     findings += await _database(settings)
     findings.append(await _revocations(settings))
     findings += await _keys(settings)
-    findings += _proofs(settings)
+    findings += _proofs(settings) if settings.dpop != "off" else _public_url(settings)
     if settings.rate_limit_storage_url is not None:
         findings.append(await _store(settings, settings.rate_limit_storage_url.get_secret_value()))
     return findings
@@ -182,9 +182,13 @@ def _clock(dates: list[tuple[str, float]]) -> Iterator[Finding]:
             )
 
 
+def _public_url(settings: Settings) -> Iterator[Finding]:
+    if settings.trusted_proxies and settings.public_url is None:
+        seen = "not set: the metadata of RFC 9728 names the Host header that the proxy sends, without a stripped prefix"
+        yield Finding("public URL", None, seen, "Set PUBLIC_URL to the URL that clients use")
+
+
 def _proofs(settings: Settings) -> Iterator[Finding]:
-    if settings.dpop == "off":
-        return
     others = "bearer tokens as well" if settings.dpop == "accept" else "no other tokens"
     where = settings.public_url or "whatever the request's Host header says"
     yield Finding("dpop", True, f"bound tokens are accepted with a proof for {where}, {others}")

@@ -38,10 +38,17 @@ _ADVICE = {
     "ignore_startup_parameters",
 }
 
+#: PgBouncer's text for BEGIN under pool_mode = statement. Its SQLSTATE is that of refused parameters.
+_STATEMENT_MODE = "statement pooling mode"
+_NO_STATEMENT_MODE = "Set pool_mode = transaction or session in PgBouncer: Taskward needs transactions"
+
 
 def cause(error: BaseException) -> str:
-    """Class, SQLSTATE and text of the underlying error; only the class if the text may hold a secret."""
-    for found in _chain(error):
+    """Class, SQLSTATE and text of the underlying error; only the class if the text may hold a secret.
+
+    For a connection that the server or a pooler ended with an error, that error.
+    """
+    for found in _told_first(error):
         if isinstance(found, asyncpg.PostgresError):
             return _told(found)
         if isinstance(found, TimeoutError):
@@ -55,7 +62,9 @@ def cause(error: BaseException) -> str:
 
 def advice(error: BaseException) -> str:
     """What a person can do about the error: one or two sentences."""
-    found = next((found for found in _chain(error) if isinstance(found, asyncpg.PostgresError | OSError)), error)
+    found = next((found for found in _told_first(error) if isinstance(found, asyncpg.PostgresError | OSError)), error)
+    if is_servers(found) and _STATEMENT_MODE in str(found):
+        return _NO_STATEMENT_MODE
     state = str(getattr(found, "sqlstate", "") or "")
     for beginning, text in _ADVICE.items():
         if state.startswith(beginning):
@@ -70,6 +79,11 @@ def advice(error: BaseException) -> str:
 def is_servers(error: BaseException) -> bool:
     """Whether a server or a pooler sent the error. Errors that asyncpg raises itself have no severity."""
     return getattr(error, "severity", None) is not None
+
+
+def _told_first(error: BaseException) -> list[BaseException]:
+    """The errors of the chain, those of the server or a pooler before those that this side made of them."""
+    return sorted(_chain(error), key=lambda found: not is_servers(found))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

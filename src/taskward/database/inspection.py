@@ -55,6 +55,7 @@ async def inspect(url: str, seconds: float) -> Facts:
         assert failure is not None  # noqa: S101 - there is at least one host
         raise failure
     try:
-        return Facts(**await connection.fetchrow(_FACTS, list(_TOLD), timeout=seconds))
+        async with connection.transaction():  # PgBouncer in statement mode has none, and refuses here
+            return Facts(**await connection.fetchrow(_FACTS, list(_TOLD), timeout=seconds))
     finally:
         await connection.close(timeout=seconds)

@@ -107,7 +107,9 @@ class Collection(_Telling):
         key = idempotency_key(request)
         task = read(TaskInput, await body(request, JSON))
         row, created = (await tasks.create(task), True) if key is None else await tasks.create_once(task, key)
-        location = f"{request.app.state.public_url}/api/me/tasks/{row['id']}"
+        # Without PUBLIC_URL it is relative to the request's URL, of which a proxy may have stripped a prefix. Two
+        # levels up from /api/{user_id}/tasks is the service's root, so it is right when joined to that as well.
+        location = f"{request.app.state.public_url or '../..'}/api/me/tasks/{row['id']}"
         return _task(row, 201 if created else 200, {"Location": location})
 
     @operation(
