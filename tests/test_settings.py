@@ -471,6 +471,7 @@ def test_the_wish_for_encryption_is_kept_however_it_is_spelt(load: Load, query: 
 def test_a_misspelt_wish_for_encryption_is_not_ignored(load: Load) -> None:
     assert "sslmode" in only(load, DATABASE_URL="postgresql://u:hunter2@h/d?sslmode=required")
     assert "sslmode" in only(load, DATABASE_URL="postgresql://u:hunter2@h/d?ssl=on")
+    assert "differ" in only(load, DATABASE_URL="postgresql://u:hunter2@h/d?ssl=require&sslmode=disable")
 
 
 def test_parameters_of_other_drivers_are_left_out_and_settings_of_the_server_are_kept(load: Load) -> None:
@@ -647,6 +648,6 @@ def test_every_dsn_is_read_by_the_driver_in_the_same_way_or_refused(rest: str) -
         return
     with pytest.raises(
         ValueError,
-        match=r"^(must be postgresql://user:password@host:port/name|has an sslmode|has a parameter hostaddr)",
+        match=r"^(must be postgresql://user:password@host:port/name|has (an sslmode|ssl and|a parameter hostaddr))",
     ):
         plain_dsn(f"postgresql://{rest}")

@@ -174,6 +174,30 @@ async def test_a_character_class_that_knows_case_in_ascii_only_is_said(
     assert all("É" in line and "C.UTF-8" in line for line in lines)
 
 
+@pytest.mark.parametrize("command", ["check", "migrate"])
+@pytest.mark.parametrize(
+    ("query", "seen", "advised"),
+    [
+        ("sslmode=require", "the server offers no TLS", "Turn on ssl in PostgreSQL"),
+        ("ssl=require", "the server offers no TLS", "Turn on ssl in PostgreSQL"),
+        ("sslmode=verify-full", "no root certificate", "sslrootcert=system"),
+        ("sslmode=verify-ca&sslrootcert=/nope", "FileNotFoundError", "sslrootcert"),
+        ("sslmode=require&sslcert=/nope&sslkey=/nope", "FileNotFoundError", "sslcert, sslkey"),
+        ("sslmode=verify-full&sslrootcert=system", "the server offers no TLS", "Turn on ssl in PostgreSQL"),
+    ],
+)
+async def test_what_is_wrong_with_tls_to_the_database_is_said_with_what_to_do(
+    shell: Shell, command: str, query: str, seen: str, advised: str
+) -> None:
+    """Arize-ai/phoenix#5647, #5679, #7397: a parameter dropped without a word, or refused as an unexpected argument."""
+    done = await shell.run(command, DATABASE_URL=f"{shell.database_url}?{query}", HOME="/nonexistent")
+    said = done.out + done.err
+    assert done.code == 1, said
+    assert seen in said
+    assert advised in said
+    assert "Is PostgreSQL up" not in said
+
+
 # --- The store of counts ---------------------------------------------------------------------------------------------
 
 STORES = [

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { APIRequestContext } from "@playwright/test";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import type { Answer } from "../lib/server/revocation-feed/feed";
@@ -66,19 +67,20 @@ test("a waiting reader hears of a sign-out within a second", async ({ request, p
 });
 
 test("ids that are committed out of order are not missed", async ({ request }) => {
+  const [slowOne, quickOne] = [`slow-${randomUUID()}`, `quick-${randomUUID()}`];
   await connected((slow) =>
     connected(async (quick) => {
       await slow.query("begin");
-      await slow.query("select auth.revoke('sid', array['slow-one'])");
-      await quick.query("select auth.revoke('sid', array['quick-one'])");
+      await slow.query("select auth.revoke('sid', array[$1])", [slowOne]);
+      await quick.query("select auth.revoke('sid', array[$1])", [quickOne]);
       const first = await ask(request);
       const values = ({ events }: Answer) => events.map(({ value }) => value);
-      expect(values(first)).toContain("quick-one");
-      expect(values(first)).not.toContain("slow-one");
+      expect(values(first)).toContain(quickOne);
+      expect(values(first)).not.toContain(slowOne);
       await slow.query("commit");
       const second = await ask(request, `?after=${first.next}`);
       expect(second.complete).toBe(false);
-      expect(values(second)).toContain("slow-one");
+      expect(values(second)).toContain(slowOne);
     }),
   );
 });

@@ -42,6 +42,21 @@ _ADVICE = {
 _STATEMENT_MODE = "statement pooling mode"
 _NO_STATEMENT_MODE = "Set pool_mode = transaction or session in PgBouncer: Taskward needs transactions"
 
+#: Errors of TLS that asyncpg raises: a part of its text, what is wrong, and what to do.
+_TLS = (
+    (
+        "rejected SSL upgrade",
+        "the server offers no TLS, which sslmode asks for",
+        "Turn on ssl in PostgreSQL. Only on a network you trust: leave sslmode out of DATABASE_URL",
+    ),
+    (
+        "root certificate file",
+        "there is no root certificate to check the server's certificate with",
+        "Name it in DATABASE_URL: sslrootcert=/file.pem, or sslrootcert=system for the certificates of this machine",
+    ),
+)
+_NO_FILE = "A file is missing: one that sslcert, sslkey, sslrootcert or sslcrl names, or the socket of the server"
+
 
 def cause(error: BaseException) -> str:
     """Class, SQLSTATE and text of the underlying error; only the class if the text may hold a secret.
@@ -53,6 +68,8 @@ def cause(error: BaseException) -> str:
             return _told(found)
         if isinstance(found, TimeoutError):
             return "TimeoutError: no answer in time"
+        if tls := _of_tls(found):
+            return f"{type(found).__name__}: {tls[0]}"
         if isinstance(found, OSError):
             return _of_system(found)
         if isinstance(found, asyncpg.exceptions.ClientConfigurationError | LookupError | ValueError):
@@ -65,12 +82,16 @@ def advice(error: BaseException) -> str:
     found = next((found for found in _told_first(error) if isinstance(found, asyncpg.PostgresError | OSError)), error)
     if is_servers(found) and _STATEMENT_MODE in str(found):
         return _NO_STATEMENT_MODE
+    if tls := next((tls for tls in map(_of_tls, _chain(error)) if tls), None):
+        return tls[1]
     state = str(getattr(found, "sqlstate", "") or "")
     for beginning, text in _ADVICE.items():
         if state.startswith(beginning):
             return text
     if isinstance(found, OSError) and isinstance(found.filename, str):
         return "May this user read that file? HOME and the PG… variables say where PostgreSQL's files are"
+    if isinstance(found, FileNotFoundError):
+        return _NO_FILE
     if isinstance(found, LookupError | ValueError):
         return "Mend PGPORT, PGSSLMODE and their like, and name the user in DATABASE_URL"
     return "Is PostgreSQL up, and is DATABASE_URL right?"
@@ -103,6 +124,13 @@ def _told(error: asyncpg.PostgresError) -> str:
     name = f"{type(error).__name__} {state}".strip()
     text = str(error).splitlines()[0][:300] if str(error) and is_servers(error) else ""
     return f"{name}: {text}" if text and state.startswith(_TELLING) else name
+
+
+def _of_tls(error: BaseException) -> tuple[str, str] | None:
+    """What is wrong and what to do, for an error of this side about TLS."""
+    if isinstance(error, ConnectionError | asyncpg.exceptions.ClientConfigurationError):
+        return next(((seen, advised) for part, seen, advised in _TLS if part in str(error)), None)
+    return None
 
 
 def _of_system(error: OSError) -> str:

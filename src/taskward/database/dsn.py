@@ -54,8 +54,9 @@ def plain_dsn(url: str) -> str:
     if "hostaddr" in given:
         raise ValueError("has a parameter hostaddr, which is not supported: write that IP as the host")
     query = {name: value for name, value in given.items() if name in _CONNECTION or name.lower() in _SERVER}
-    if "ssl" in given:  # SQLAlchemy's name for sslmode; ignoring it would allow plain text
-        query.setdefault("sslmode", given["ssl"])
+    # ssl is SQLAlchemy's name for sslmode. Ignoring it would allow plain text.
+    if "ssl" in given and query.setdefault("sslmode", given["ssl"]) != given["ssl"]:
+        raise ValueError("has ssl and sslmode, which differ: leave ssl out")
     if given.get("schema", "public") != "public":  # Prisma's name for search_path
         name = given["schema"].replace('"', '""')
         query.setdefault("search_path", f'"{name}"')
