@@ -113,3 +113,71 @@ async def test_on_citus_a_task_that_cannot_be_stored_leaves_no_key(citus: asyncp
     assert await dump(citus) == before
     await citus.execute("ALTER TABLE tasks DROP CONSTRAINT never")
     assert (await alice.post("/api/me/tasks", **ONCE)).status_code == 201, "the connection is as good as before"
+
+
+#: What Citus 13.2 sends as XX000 while a shard moves and when the node of a shard has died.
+OF_A_NODE = [
+    "could not find valid entry for shard 102012",
+    "could not find valid entry for shard placement 17",
+    "could not commit transaction for shard 102012 on at least one active node",
+    "failure on connection marked as essential: 127.0.0.1:7101",
+    "failed to prepare transaction 'citus_0_1_2_3' on host 127.0.0.1:7101",
+    "execution cannot recover from multiple connection failures. Last node failed 127.0.0.1:7101",
+    "no active placements were found for shard 102012",
+    "there is a shard placement in node group 3 but there are no nodes in that group",
+    "There is a shard placement on node 127.0.0.1:7101 but could not find the node.",
+    "node group 3 does not have a primary node",
+]
+
+_FAILS = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql
+  AS $$ BEGIN RAISE EXCEPTION {text} USING ERRCODE = 'XX000'; END $$;
+CREATE CONSTRAINT TRIGGER fail AFTER INSERT OR UPDATE OR DELETE ON tasks DEFERRABLE {when}
+  FOR EACH ROW EXECUTE FUNCTION fail()
+"""
+
+
+async def every_change_fails(connection: asyncpg.Connection, text: str, when: str) -> None:
+    await connection.execute(
+        _FAILS.format(text=await connection.fetchval("SELECT quote_literal($1::text)", text), when=when)
+    )
+
+
+def changes_of(task: str) -> list[tuple[str, str, dict[str, Any]]]:
+    path = f"/api/me/tasks/{task}"
+    return [
+        ("POST", "/api/me/tasks", {"json": {"title": "new"}}),
+        ("POST", "/api/me/tasks", ONCE),
+        ("PUT", path, {"json": {"title": "changed"}}),
+        ("PATCH", f"{path}/complete", {}),
+        ("DELETE", path, {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "when"), [*((text, "INITIALLY IMMEDIATE") for text in OF_A_NODE), (OF_A_NODE[2], "INITIALLY DEFERRED")]
+)
+async def test_a_node_of_citus_that_cannot_be_used_is_503_and_changes_nothing(
+    citus: asyncpg.Connection, alice: Person, text: str, when: str
+) -> None:
+    task = (await alice.post("/api/me/tasks", json={"title": "old"})).json()
+    await every_change_fails(citus, text, when)
+    before = await dump(citus)
+    for method, path, request in changes_of(task["id"]):
+        answer = await alice.request(method, path, **request)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable"), (method, answer.text)
+        assert answer.headers["retry-after"].isdigit()
+        assert "shard" not in answer.text
+        assert "7101" not in answer.text
+    assert await dump(citus) == before
+    await citus.execute("DROP TRIGGER fail ON tasks")
+    assert (await alice.post("/api/me/tasks", **ONCE)).status_code == 201, "its connections are as good as before"
+
+
+async def test_another_internal_error_of_the_database_stays_a_500(citus: asyncpg.Connection, alice: Person) -> None:
+    task = (await alice.post("/api/me/tasks", json={"title": "old"})).json()
+    await every_change_fails(citus, "cache lookup failed for shard 102012", "INITIALLY DEFERRED")
+    before = await dump(citus)
+    for method, path, request in changes_of(task["id"]):
+        assert (await alice.request(method, path, **request)).status_code == 500, method
+    assert await dump(citus) == before

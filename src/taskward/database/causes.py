@@ -26,6 +26,19 @@ _TELLING = (
     "22023",
 )
 
+#: Texts of Citus, sent as XX000, about a node or a shard and not about the statement: a shard moves, a worker died.
+_OF_A_NODE = (
+    "could not find valid entry for shard",
+    "could not commit transaction for shard",
+    "failure on connection marked as essential",
+    "failed to prepare transaction",
+    "execution cannot recover from multiple connection failures",
+    "unable to recover from inconsistent state in the connection state machine",
+    "no active placements were found for shard",
+    "there is a shard placement",
+    "node group",
+)
+
 _ADVICE = {
     "28": "The server refuses the role or its password. docker-compose sets the password only on an empty volume: "
     "use the old password, or change it with ALTER ROLE",
@@ -107,6 +120,11 @@ def _told_first(error: BaseException) -> list[BaseException]:
     return sorted(_chain(error), key=lambda found: not is_servers(found))
 
 
+def is_of_a_node(error: asyncpg.PostgresError) -> bool:
+    """Whether a node of a Citus cluster, or a shard on it, cannot be used now."""
+    return error.sqlstate == "XX000" and str(error).lower().startswith(_OF_A_NODE)
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """The error, the error that SQLAlchemy wrapped in it, and their causes."""
     seen: set[int] = set()
@@ -123,7 +141,7 @@ def _told(error: asyncpg.PostgresError) -> str:
     state = str(getattr(error, "sqlstate", "") or "")
     name = f"{type(error).__name__} {state}".strip()
     text = str(error).splitlines()[0][:300] if str(error) and is_servers(error) else ""
-    return f"{name}: {text}" if text and state.startswith(_TELLING) else name
+    return f"{name}: {text}" if text and (state.startswith(_TELLING) or is_of_a_node(error)) else name
 
 
 def _of_tls(error: BaseException) -> tuple[str, str] | None:

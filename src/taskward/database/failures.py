@@ -3,14 +3,13 @@
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from taskward.database.causes import cause, is_servers
+from taskward.database.causes import cause, is_of_a_node, is_servers
 from taskward.problems import DatabaseUnavailable
 
 #: Classes and codes of SQLSTATE about the state of the server, not about the statement (PostgreSQL, appendix A):
 #: connection, authorization, catalogue name, rollback, resources, object state, intervention, system, read-only;
 #: and about the DSN: missing tables or privileges, and parameters that the server does not know.
 _NOT_NOW = ("08", "28", "3D", "3F", "40", "53", "55", "57", "58", "25006", "42P01", "42501", "42704")
-_SHARD_MOVES = "could not find valid entry for shard"  # Citus, as XX000
 
 BECAME_REPLICA = "25006"
 #: Serialisation failure or deadlock with another statement: this one changed nothing and can be repeated.
@@ -21,7 +20,7 @@ def translated(error: BaseException) -> BaseException:
     """DatabaseUnavailable if the database cannot be used now; else the error itself, without values of a row."""
     found = driver_error(error)
     if isinstance(found, asyncpg.PostgresError):
-        if sqlstate(found).startswith(_NOT_NOW) or _SHARD_MOVES in str(found):
+        if sqlstate(found).startswith(_NOT_NOW) or is_of_a_node(found):
             return DatabaseUnavailable(cause(found))
         _forget_values(found)
     elif isinstance(found, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
