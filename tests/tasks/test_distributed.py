@@ -92,6 +92,20 @@ async def test_on_citus_a_keyed_task_is_three_statements_of_one_table_each(
     )
 
 
+async def test_on_citus_no_statement_runs_in_the_process_that_planned_it_and_no_generic_plan_is_forced(
+    citus: asyncpg.Connection, alice: Person
+) -> None:
+    await citus.execute(
+        """CREATE TABLE ran (local text, plans text);
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          INSERT INTO ran VALUES (current_setting('citus.enable_local_execution'), current_setting('plan_cache_mode'));
+          RETURN NULL; END $$;
+        CREATE TRIGGER note AFTER INSERT ON tasks FOR EACH STATEMENT EXECUTE FUNCTION note()"""
+    )
+    assert (await alice.post("/api/me/tasks", json={"title": "new"})).status_code == 201
+    assert [tuple(row) for row in await citus.fetch("SELECT * FROM ran")] == [("off", "auto")]
+
+
 async def test_on_citus_an_idempotency_key_makes_one_task(
     citus: asyncpg.Connection, alice: Person, bob: Person
 ) -> None:

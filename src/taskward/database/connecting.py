@@ -22,7 +22,7 @@ class Connector:
 
     - Behind PgBouncer in transaction mode each statement may run on another server connection: prepared statements must
       not be kept, and settings must not be sent at the start.
-    - Citus crashes on a generic plan, so there PostgreSQL chooses its plans.
+    - Citus crashes on a generic plan, so there PostgreSQL chooses its plans. It gets a setting of its own.
     """
 
     def __init__(self, dsn: str, timeout: float) -> None:
@@ -48,7 +48,11 @@ class Connector:
         # Without these timeouts the server cannot end an idle session while a request takes it (DATABASE_IDLE replaces
         # idle connections), nor one that waits between prepare and execute while this process is busy.
         settings["idle_session_timeout"] = settings["idle_in_transaction_session_timeout"] = "0"
-        if not self.distributed:
+        if self.distributed:
+            # A statement that waits for a shard's move to the connected node keeps its snapshot from before the move.
+            # Run in the same process it finds no row there: 404 for a task that exists. Over a connection it does.
+            settings["citus.enable_local_execution"] = "off"
+        else:
             # Each statement has one right plan for every person. By default PostgreSQL plans some statements again at
             # each request, and reads the whole table for a person who owns much of it.
             settings["plan_cache_mode"] = "force_generic_plan"
