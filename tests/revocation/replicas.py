@@ -89,11 +89,12 @@ async def accepted(four: Four) -> bool:
 
 
 class Wire:
-    """Connections to PostgreSQL that can go dead: still open, and nothing gets through."""
+    """Connections to PostgreSQL that can go dead (still open, and nothing gets through) or be slow."""
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.generation = self.dead = 0
+        self.generation = self.dead = self.accepted = 0
+        self.delay = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -116,6 +117,7 @@ class Wire:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         mine = self.generation
+        self.accepted += 1
         upstream, to = await asyncio.open_connection("127.0.0.1", self.port)
         self._writers += [to, writer]
         for source, target in ((reader, to), (upstream, writer)):
@@ -127,6 +129,7 @@ class Wire:
                 if mine < self.generation:
                     self.dead += 1
                     await asyncio.sleep(3600)
+                await asyncio.sleep(self.delay)
                 target.write(some)
                 await target.drain()
         if mine == self.generation:

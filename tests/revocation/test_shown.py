@@ -140,7 +140,7 @@ async def test_a_row_without_a_notification_is_read(four: Four, reliability: Rep
         await four.database.execute(REVOKE, "sid", f"silent-{number}")
         took.append(await four.refused(token, time.monotonic()))
     reliability("a row without a notification", events=10, replicas=REPLICAS, worst_s=max(took))
-    assert max(took) <= LIMIT + 0.3
+    assert max(took) <= LIMIT
 
 
 async def test_a_hundred_thousand_in_one_transaction(four: Four, reliability: Report) -> None:
@@ -156,7 +156,7 @@ async def test_a_hundred_thousand_in_one_transaction(four: Four, reliability: Re
     reliability(
         "100,000 sessions ended in one transaction", events=100_000, replicas=REPLICAS, worst_s=max(took, other)
     )
-    assert took <= 3
+    assert max(took, other) <= LIMIT
 
 
 async def test_the_event_stream_of_an_ended_session(four: Four, reliability: Report) -> None:
@@ -253,7 +253,7 @@ async def test_a_listening_connection_that_is_half_open(
                 took.append(believed - committed)
                 await eventually(lambda: accepted(one))
     reliability("the listening connection half open: believed for", events=5, replicas=1, worst_s=max(took))
-    assert max(took) <= 5.2, "REVOCATIONS_MAX_LAG: from then on the answer is 503"
+    assert max(took) <= LIMIT
 
 
 async def test_a_failover_to_a_standby(tmp_path: Path, reliability: Report) -> None:

@@ -50,7 +50,8 @@ class EventStream:
             while self._goes_on():
                 left = max(0.0, self._identity.valid_until - self._clock.wall())
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stream.woken.wait(), min(COMMENT_SECONDS, left))
+                    async with asyncio.timeout(min(COMMENT_SECONDS, left)):
+                        await self._stream.woken.wait()
                     self._stream.woken.clear()
                     if self._goes_on():
                         await self._write_news(send)

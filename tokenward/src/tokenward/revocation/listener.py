@@ -7,14 +7,12 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-BEAT = 1.0
-"""Seconds between two questions to the server: a connection that says nothing is found, and a poll is never later."""
-POLL = 0.5
-"""Seconds between two questions where no notification arrives: behind a pooler."""
-PATIENCE = 2.0
-"""Seconds the server has to answer one question before the connection is given up."""
-READING = 30.0
-"""Seconds for what is read then, which may be many rows."""
+BEAT = 0.5
+"""Seconds between two looks, whether or not there is a notification."""
+LATE = 0.25
+"""Seconds until a question counts as late: from then on a second connection is opened beside the first."""
+PATIENCE = 4.0
+"""Seconds to open a connection, and the most that a question may take before it counts as late."""
 BACKOFF = (0.1, 0.2, 0.5, 1.0)
 
 Heard = Callable[[str], None]
@@ -23,12 +21,43 @@ Look = Callable[[Any, bool], Awaitable[None]]
 _log = logging.getLogger("tokenward")
 
 
+class Session:
+    """One connection, which answers one question at a time (asyncpg runs one statement at a time).
+
+    While a question is late, ``overtake`` runs beside it.
+    """
+
+    def __init__(self, connection: Any, patience: float, overtake: Callable[["Session"], Awaitable[None]]) -> None:
+        self.connection = connection
+        self.patience = patience
+        self.lost = asyncio.Event()
+        self._overtake = overtake
+        self._turn = asyncio.Lock()
+
+    async def fetch(self, query: str, *arguments: Any) -> list[Any]:
+        """The rows. A question should be small, so that its answer is late only when something is wrong."""
+        async with self._turn:
+            beside = asyncio.create_task(self._wait())
+            try:
+                rows: list[Any] = await self.connection.fetch(query, *arguments)
+                return rows
+            finally:
+                beside.cancel()
+
+    async def _wait(self) -> None:
+        await asyncio.sleep(self.patience)
+        await self._overtake(self)
+
+
 class Listener:
     """``connect`` opens an asyncpg connection; it must not keep prepared statements (PgBouncer).
 
     Every ``look`` is awaited after each connect (with True: everything may have been missed), after each notification
-    on one of its channels, and once a second. ``listening`` is false while unconnected and behind PgBouncer in
-    transaction mode, which drops LISTEN without an error: there it looks twice a second.
+    on one of its channels, and twice a second. It is given a Session to ask. ``listening`` is false while unconnected
+    and behind PgBouncer in transaction mode, which drops LISTEN without an error (``pooled``).
+
+    A connection that died without a sign answers nothing. When an answer is late, a second connection is opened. The
+    first of the two that works is kept, so a slow server costs no connection and a dead connection costs a second.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
@@ -36,8 +65,8 @@ class Listener:
         self._channels: dict[str, Heard | None] = {}
         self._looks: list[Look] = []
         self._wake = asyncio.Event()
-        self._connection: Any = None
-        self._turn = asyncio.Lock()  # asyncpg runs one statement at a time on a connection
+        self._session: Session | None = None
+        self._successor: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self.listening = self.pooled = False
         self.problem: str | None = "not connected yet"
@@ -51,12 +80,12 @@ class Listener:
 
     async def notify(self, channel: str, payload: str) -> bool:
         """Send one notification. False when it cannot be said that the server has it."""
-        connection = self._connection
-        if connection is None:
+        session = self._session
+        if session is None:
             return False
         try:
-            async with asyncio.timeout(PATIENCE), self._turn:
-                await connection.execute("SELECT pg_notify($1, $2)", channel, payload)
+            async with asyncio.timeout(PATIENCE):
+                await session.fetch("SELECT pg_notify($1, $2)", channel, payload)
         except Exception:  # whatever the driver raises, the loop below finds the connection dead
             self._wake.set()
             return False
@@ -70,56 +99,78 @@ class Listener:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._successor is not None:
+            self._successor.connection.terminate()
 
     async def _run(self) -> None:
         failures = 0
         while True:
             try:
-                await self._session()
+                session, self._successor = self._successor or await self._open(LATE), None
+                await self._follow(session)
             except Exception as error:  # drivers raise what they like; each of it means: connect anew
                 if self.problem is None or failures == 0:
                     _log.warning("the listening connection was lost: %s", type(error).__name__)
                 failures = 0 if self.problem is None else failures + 1
                 self.problem = type(error).__name__
-            pause = BACKOFF[min(failures, len(BACKOFF) - 1)]
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load, keeps no secret
+            if self._successor is None:
+                await _pause(failures)
 
-    async def _session(self) -> None:
-        async with asyncio.timeout(PATIENCE * 2):
+    async def _open(self, patience: float) -> Session:
+        """A connection that listens. Raises what the driver raises, and TimeoutError."""
+        async with asyncio.timeout(PATIENCE):
             connection = await self.connect()
-        try:
-            lost = asyncio.Event()
+            session = Session(connection, patience, self._overtake)
 
             def ended(_: Any) -> None:
-                lost.set()
+                session.lost.set()
                 self._wake.set()
 
-            connection.add_termination_listener(ended)
-            async with asyncio.timeout(PATIENCE):
-                pooled = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
-                self.pooled = pooled
-                if not pooled:
+            try:
+                connection.add_termination_listener(ended)
+                # Behind a pooler another process answers than the one that was announced.
+                self.pooled = connection.get_server_pid() != await connection.fetchval("SELECT pg_backend_pid()")
+                if not self.pooled:
                     for channel in self._channels:  # first listen, then read: nothing falls between
                         await connection.add_listener(channel, self._heard)
-            self._connection = connection
-            whole = True
-            while not lost.is_set():
+            except BaseException:
+                connection.terminate()
+                raise
+        return session
+
+    async def _overtake(self, late: Session) -> None:
+        """Open a second connection and end the late one. Cancelled as soon as the late one answers."""
+        failures = 0
+        while True:
+            try:
+                # It is given twice the time, so that a server that is slow by nature is not asked for ever anew.
+                self._successor = await self._open(min(2 * late.patience, PATIENCE))
+                break
+            except Exception as error:  # drivers raise what they like
+                self.problem = type(error).__name__
+                await _pause(failures := failures + 1)
+        late.connection.terminate()  # what waits for its answer fails
+
+    async def _follow(self, session: Session) -> None:
+        try:
+            self._session = session
+            pooled, whole = self.pooled, True
+            while not session.lost.is_set():
                 self._wake.clear()
-                async with self._turn:
-                    async with asyncio.timeout(PATIENCE):
-                        # A pooler hands each question to any server connection, and LISTEN is dropped without an error.
-                        heard = await connection.fetchval("SELECT count(*) FROM pg_listening_channels()")
-                    pooled = self.pooled = pooled or heard < len(self._channels)
-                    async with asyncio.timeout(READING):
-                        for look in self._looks:
-                            await look(connection, whole)
+                # A pooler hands each question to any server connection, and LISTEN is dropped without an error.
+                listening = await session.fetch("SELECT count(*) FROM pg_listening_channels()")
+                pooled = self.pooled = pooled or listening[0][0] < len(self._channels)
+                for look in self._looks:
+                    await look(session, whole)
                 whole, self.problem, self.listening = False, None, not pooled
+                session.patience = LATE
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL if pooled else BEAT)
+                    async with asyncio.timeout(BEAT):
+                        await self._wake.wait()
             raise ConnectionResetError
         finally:
-            self.listening, self._connection = False, None
-            connection.terminate()
+            self.listening, self._session = False, None
+            session.connection.terminate()
 
     def _heard(self, _connection: Any, _pid: int, channel: str, payload: str) -> None:
         heard = self._channels[channel]
@@ -130,3 +181,7 @@ class Listener:
             heard(payload)
         except Exception:  # anybody with a login can notify: what makes no sense is dropped
             _log.exception("a notification on %s could not be read", channel)
+
+
+async def _pause(failures: int) -> None:
+    await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)] * random.uniform(0.5, 1))  # noqa: S311 - spreads load, keeps no secret

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 from tokenward.clock import Clock
@@ -82,28 +83,33 @@ class MemoryRevocations:
 
     def add(self, revocations: Iterable[Revocation]) -> None:
         """Add revocations. One that is known already is kept with the later of both times. Raises TooMany."""
-        now = self._clock.wall()
         added = False
         try:
             for revocation in revocations:
                 added = self._add(revocation) or added
         finally:
-            if now - self._pruned_at >= PRUNE_EVERY:
-                self._prune(now)
-            if added:
-                self._tell()
+            self._settle(added)
 
-    def replace(self, revocations: Iterable[Revocation]) -> None:
-        """Hold these and no others: what was read as a whole. Raises TooMany, and holds what it held before."""
-        self._put(self._made_of(revocations))
+    def add_many(
+        self, kind: Kind, values: Sequence[str], expires_at: Sequence[float], not_before: Iterable[float] = ()
+    ) -> None:
+        """The same for many of one kind, given as columns; sessions, which have no ``not_before``, all at once."""
+        if kind == "sid":
+            fresh = dict(zip(values, expires_at, strict=True))
+            room = len(self) + len(fresh) <= self.max_entries
+            if room and len(fresh) == len(values) and self._sessions.keys().isdisjoint(fresh):
+                self._sessions.update(fresh)
+                self._settle(bool(fresh))
+                return
+            not_before = repeat(math.inf)
+        self.add(map(Revocation, repeat(kind), values, not_before, expires_at))
 
-    def _made_of(self, revocations: Iterable[Revocation]) -> "MemoryRevocations":
-        """A set of its own; of many, it is made in another thread."""
-        fresh = MemoryRevocations(clock=self._clock, max_entries=self.max_entries)
-        fresh.add(revocations)
-        return fresh
+    def _empty(self) -> "MemoryRevocations":
+        """A set to be filled, and then to be held in place of this one's entries."""
+        return MemoryRevocations(clock=self._clock, max_entries=self.max_entries)
 
     def _put(self, fresh: "MemoryRevocations") -> None:
+        """Hold these entries and no others."""
         # Put in place complete, because threads of a blocking application look while this runs.
         before = self._sessions, self._subjects, self._grants
         self._sessions, self._subjects, self._grants = fresh._sessions, fresh._subjects, fresh._grants
@@ -135,6 +141,13 @@ class MemoryRevocations:
         now = max(earlier, one.not_before), max(ends, one.expires_at)
         self._dated(one.kind)[name] = now
         return now != before
+
+    def _settle(self, added: bool) -> None:
+        now = self._clock.wall()
+        if now - self._pruned_at >= PRUNE_EVERY:
+            self._prune(now)
+        if added:
+            self._tell()
 
     def _dated(self, kind: Kind) -> dict[Name, Times]:
         return self._subjects if kind == "sub" else self._grants

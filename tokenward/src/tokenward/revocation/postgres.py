@@ -12,16 +12,34 @@ from tokenward.revocation.protocol import Revocation
 
 CHANNEL = "taskward_revocations"
 WHOLE_EVERY = 60.0  # seconds
-AT_ONCE = 5_000  # rows
+PAGE = 5_000  # rows that are read at once, so that no answer takes long and requests are answered in between
+_END = 2**63 - 1  # the highest bigint
 
-_COLUMNS = (
-    "SELECT id, kind, value, extract(epoch FROM not_before)::float8 AS not_before, "
-    "extract(epoch FROM expires_at)::float8 AS expires_at FROM auth.revocations WHERE expires_at > now()"
-)
-_WHOLE = f"{_COLUMNS} LIMIT $1"
-#: Identities are given out before they are committed, so a lower id can appear after a higher one. What may have become
-#: visible since the last look is told by its transaction: none older than the oldest that ran at that look.
-_NEW = f"{_COLUMNS} AND id > $1 AND age(xmin) <= age($2::text::xid) LIMIT $3"
+#: Rows whose ids are from $1 to below $2, as one row with arrays for each kind; without rows, one without a kind.
+#: ``next`` is the first id from $2 on. ``oldest`` is the oldest transaction that still runs. Identities are given out
+#: before they are committed, so a lower id can appear after a higher one: what may have become visible since a look is
+#: told by its transaction, which is not older than ``oldest`` was then ($3, or null for all). After a failover ids and
+#: transactions may be given out again; ``server`` tells the two servers apart.
+_READ = """
+    SELECT server, oldest, next, kind, names, since, ends
+    FROM (
+        SELECT pg_postmaster_start_time()::text AS server,
+            (pg_snapshot_xmin(pg_current_snapshot())::text::numeric % 4294967296)::text AS oldest,
+            (SELECT min(id) FROM auth.revocations WHERE id >= $2) AS next
+    ) AS snapshot
+    LEFT JOIN (
+        SELECT kind, array_agg(value) AS names,
+            array_agg(coalesce(date_part('epoch', not_before), 'infinity')) FILTER (WHERE kind <> 'sid') AS since,
+            array_agg(date_part('epoch', expires_at)) AS ends
+        FROM (
+            SELECT kind, value, not_before, expires_at FROM auth.revocations
+            WHERE id >= $1 AND id < $2 AND expires_at > now()
+                AND ($3::text IS NULL OR age(xmin) <= age($3::text::xid))
+            LIMIT $4
+        ) AS page GROUP BY kind
+    ) AS kinds ON true
+"""
+_HIGHEST = "SELECT coalesce(max(id), 0) FROM auth.revocations"
 _UNREADABLE = {
     "42P01": "auth.revocations is missing or may not be read",
     "3F000": "auth.revocations is missing or may not be read",
@@ -32,7 +50,6 @@ _WRITE = (
     "INSERT INTO auth.revocations (kind, value, not_before, expires_at) "
     "VALUES ($1, $2, to_timestamp($3), to_timestamp($4))"
 )
-_OLDEST = "SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric % 4294967296)::text"
 #: What keeps the table complete: the event and the table of each trigger, and the column without which there is no such
 #: event. tgtype is a bit set: 2 before, 8 delete, 16 update, 32 truncate (pg_trigger.h).
 _MISSING = """
@@ -77,7 +94,7 @@ class PostgresRevocations(MemoryRevocations):
         # transaction that was open during a reading is not passed over when it commits.
         self._above = self._highest = 0
         self._shifted_at = -math.inf
-        self._oldest = "0"
+        self._oldest = self._server = ""
         self._problem: str | None = "not read yet"
         listener.on(CHANNEL)
         listener.look(self._look)
@@ -93,6 +110,7 @@ class PostgresRevocations(MemoryRevocations):
     async def read(self) -> None:
         """Read everything once, on a connection of its own. Raises what the driver raises."""
         connection = await self._listener.connect()
+        self._server = ""  # no server has been read yet
         try:
             await self._look(connection, True)
         finally:
@@ -117,31 +135,18 @@ class PostgresRevocations(MemoryRevocations):
                 connection.terminate()
         self.add(ending)
 
-    async def _look(self, connection: Any, whole: bool) -> None:
+    async def _look(self, session: Any, anew: bool) -> None:
         look = self._now()
-        started = look[0]
+        if anew:
+            self._whole_at = -math.inf  # the whole list is due at the next look: what is new comes first, and is little
+        due = not self._server or (not anew and look[0] - self._whole_at >= WHOLE_EVERY)
         try:
-            # Asked before the rows are read, so that it is never newer than they are.
-            oldest = await connection.fetchval(_OLDEST)
-            if whole or started - self._whole_at >= WHOLE_EVERY:
-                rows = await connection.fetch(_WHOLE, self.max_entries + 1)
-                missing = [row[0] for row in await connection.fetch(_MISSING)]
-                if len(rows) > AT_ONCE:  # requests are answered meanwhile
-                    self._put(await asyncio.to_thread(self._made_of, map(_revocation, rows)))
-                else:
-                    self.replace(map(_revocation, rows))
-                if started - self._shifted_at >= WHOLE_EVERY:  # not at each reconnect, or the window would shrink
-                    self._above, self._highest = self._highest, max((row["id"] for row in rows), default=0)
-                    self._shifted_at = started
-                self._whole_at = started
-                self._problem = ", ".join(missing) or None
-            else:
-                self.add(
-                    map(_revocation, await connection.fetch(_NEW, self._above, self._oldest, self.max_entries + 1))
-                )
+            read = None if due else await self._read(session, self, self._above, self._oldest)
+            if read is None or read[0] != self._server:
+                read = await self._read_whole(session, look[0])
         except TooMany as error:
             self._problem = str(error)
-            self._whole_at = -math.inf
+            self._server = ""
             return
         except Exception as error:
             state = getattr(error, "sqlstate", None)
@@ -149,10 +154,43 @@ class PostgresRevocations(MemoryRevocations):
                 raise
             # The connection is well, so others may go on with it. This set is not: its lag grows.
             self._problem = _UNREADABLE[state]
-            self._whole_at = -math.inf
+            self._server = ""
             return
-        self._oldest, self._looked_at = oldest, look
+        (self._server, self._oldest), self._looked_at = read, look
+
+    async def _read_whole(self, session: Any, started: float) -> tuple[str, str]:
+        highest = (await session.fetch(_HIGHEST))[0][0]
+        fresh = self._empty()
+        server, oldest = await self._read(session, fresh, 0, None)
+        missing = [row[0] for row in await session.fetch(_MISSING)]
+        self._put(fresh)
+        if server != self._server:
+            self._above = self._highest = 0
+            self._shifted_at = -math.inf
+        if started - self._shifted_at >= WHOLE_EVERY:  # not at each reconnect, or the window would shrink
+            self._above, self._highest = self._highest, highest
+            self._shifted_at = started
+        self._whole_at = started
+        self._problem = ", ".join(missing) or None
+        return server, oldest
+
+    async def _read(self, session: Any, into: MemoryRevocations, above: int, since: str | None) -> tuple[str, str]:
+        """Read the rows above an id, of transactions since ``since``: the server and its oldest transaction."""
+        first = rows = await session.fetch(_READ, above + 1, _END, since, PAGE)
+        if _take(rows, into) == PAGE:  # there are more, so they are read page by page
+            page: int | None = above + 1
+            while page is not None:
+                rows = await session.fetch(_READ, page, page + PAGE, since, PAGE)
+                _take(rows, into)
+                page = rows[0]["next"]
+        return first[0]["server"], first[0]["oldest"]
 
 
-def _revocation(row: Any) -> Revocation:
-    return Revocation(row["kind"], row["value"], row["not_before"] or math.inf, row["expires_at"])
+def _take(rows: list[Any], into: MemoryRevocations) -> int:
+    """Add what was read; the number of rows. Raises TooMany."""
+    found = 0
+    for row in rows:
+        if row["kind"] is not None:
+            into.add_many(row["kind"], row["names"], row["ends"], row["since"] or ())
+            found += len(row["names"])
+    return found
