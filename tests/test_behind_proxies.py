@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
@@ -93,23 +93,6 @@ async def test_with_public_url_every_url_in_an_answer_can_be_followed(
         assert metadata["resource"] == public
         assert (await client.get(metadata["resource_documentation"])).status_code == 200
         assert "10.0.0.7" not in f"{made.headers} {document} {metadata}"
-
-
-@pytest.mark.parametrize("public", PREFIXES)
-async def test_the_location_of_a_new_task_is_right_under_any_prefix_without_a_setting(
-    issuer: Issuer, database_url: str, public: str
-) -> None:
-    async with behind(issuer, database_url, public, {}) as client:
-        for owner in ("me", "alice", "auth0|a b"):
-            headers = {"authorization": f"Bearer {issuer.token('alice' if owner == 'me' else owner)}"}
-            tasks = f"{public}/api/{quote(owner, safe='')}/tasks"
-            for key, status in (("k", 201), ("k", 200), ("other", 201)):
-                named = {**headers, "idempotency-key": f"{owner} {key}"}
-                made = await client.post(tasks, json={"title": "a"}, headers=named)
-                assert made.status_code == status, made.text
-                found = urljoin(str(made.url), made.headers["location"])
-                assert found == f"{public}/api/me/tasks/{made.json()['id']}"
-                assert (await client.get(found, headers=headers)).json() == made.json()
 
 
 @pytest.mark.parametrize("public", [PUBLIC, "https://api.example.com/a/b"])

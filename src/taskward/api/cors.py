@@ -3,7 +3,7 @@
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from taskward.operating.envelope import request_id_var
 from taskward.problems import PREFLIGHT_REFUSED, render
@@ -24,13 +24,8 @@ class Cors(CORSMiddleware):
         if scope["type"] != "http" or _names_origin(scope):
             await super().__call__(scope, receive, send)
             return
-
-        async def send_varying(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"].append(_VARY)
-            await send(message)
-
-        await self.app(scope, receive, send_varying)
+        scope["added_headers"].append(_VARY)
+        await self.app(scope, receive, send)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Starlette's answer to a preflight; a refusal becomes problem+json."""

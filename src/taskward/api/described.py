@@ -89,7 +89,7 @@ def headers() -> dict[str, Schema]:
     return {
         "request_id": described("The id of this request in the log."),
         "etag": described("The task's `updated_at` in quotes."),
-        "location": described("The URL of the task. It may be relative to the URL of the request (RFC 9110 §10.2.2)."),
+        "location": described("The URL of the task."),
         "challenge": described("The bearer challenge of RFC 6750 §3."),
         "retry_after": described("Seconds to wait.", "integer"),
     }

@@ -52,8 +52,18 @@ class Preconditions:
 ANY_VERSION = Preconditions()
 
 
+def conditional(request: Request) -> bool:
+    """Whether a request has a header whose name begins with ``If-``. Most have none."""
+    for name, _ in request.scope["headers"]:  # noqa: SIM110 - any() with a generator takes three times as long
+        if name.startswith(b"if-"):
+            return True
+    return False
+
+
 def preconditions(request: Request) -> Preconditions:
     """If-Match and If-None-Match of a request that changes a row (RFC 9110 §13.1.1, §13.1.2)."""
+    if not conditional(request):
+        return ANY_VERSION
     versions = if_match(request)
     value = _header(request, b"if-none-match")
     if value == "*":

@@ -16,11 +16,13 @@ _IGNORABLE = (
 
 def composed(value: Any) -> Any:
     """A validator that runs first: text in NFC, so that search finds every spelling of a character."""
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) and not value.isascii() else value
 
 
 def visible(value: str) -> str:
     """A validator that refuses text without a visible character."""
+    if "!" <= value[:1] <= "~":
+        return value
     if any(_has_ink(character) for character in value):
         return value
     raise PydanticCustomError("invisible", "must have at least one visible character")

@@ -14,12 +14,13 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import PoolProxiedConnection
 from uuid_utils.compat import uuid4
 
 from taskward.database.connecting import Connector
 from taskward.database.failures import BECAME_REPLICA, TO_BE_REPEATED, driver_error, sqlstate, translated
 from taskward.database.slots import Slots
+from taskward.database.stack import Stack
 from taskward.database.statement import ServerQuestion, Statement
 
 Row = Mapping[str, Any]
@@ -27,6 +28,16 @@ Connect = Callable[[], Awaitable[Any]]
 
 #: Deadlines are checked this often, as a fraction of the timeout.
 _GRAIN = 0.05
+
+
+class _Use:
+    """The generation of a connection, and when it was last used."""
+
+    __slots__ = ("generation", "since")
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.since = time.monotonic()
 
 
 class Database:
@@ -56,7 +67,7 @@ class Database:
         self._size = pool_size
         self._slots = Slots(pool_size)
         self._busy: dict[Any, float] = {}  # connections in use: deadline
-        self._used: dict[Any, tuple[int, float]] = {}  # all connections: generation and time of last use
+        self._used: dict[Any, _Use] = {}  # all connections
         self._generation = 0  # connections of an earlier generation are not used again
         self._empty = 0  # pool records whose connection was discarded
         self._closing = False
@@ -75,9 +86,7 @@ class Database:
         engine = create_async_engine(
             "postgresql+asyncpg://",
             creator=connect,
-            pool_size=self._size,
-            max_overflow=-1,  # Slots bounds it, and waits without a greenlet
-            pool_use_lifo=True,
+            poolclass=Stack,  # Slots bounds it, and waits without a greenlet
             pool_reset_on_return=None,  # single statements leave nothing to roll back
         )
         return engine
@@ -108,8 +117,8 @@ class Database:
         self._slots = Slots(self._size)
 
     @staticmethod
-    def _pool_of(engine: AsyncEngine) -> QueuePool:
-        assert isinstance(engine.pool, QueuePool)  # noqa: S101 - the pool class of create_async_engine
+    def _pool_of(engine: AsyncEngine) -> Stack:
+        assert isinstance(engine.pool, Stack)  # noqa: S101 - the pool class given to create_async_engine
         return engine.pool
 
     def of(self, owner: str) -> "Rows":
@@ -208,7 +217,7 @@ class Database:
                 self._empty -= 1
             connection = pooled.driver_connection
             if connection not in self._used:
-                self._used[connection] = generation, time.monotonic()
+                self._used[connection] = _Use(generation)
                 return pooled
             if self._is_fit(connection):
                 return pooled
@@ -220,8 +229,9 @@ class Database:
 
     def _is_fit(self, connection: Any) -> bool:
         """Whether a connection is open, of the current generation, and was used within ``idle`` seconds."""
-        generation, since = self._used[connection]
-        return generation == self._generation and time.monotonic() - since < self._idle and not connection.is_closed()
+        use = self._used[connection]
+        fresh = use.generation == self._generation and time.monotonic() - use.since < self._idle
+        return fresh and not connection.is_closed()
 
     def _discard(self, pooled: PoolProxiedConnection) -> None:
         """Close a connection. SQLAlchemy keeps its record, empty, and connects when the record is next checked out."""
@@ -232,8 +242,9 @@ class Database:
         pooled.invalidate()
 
     def _give_back(self, pooled: PoolProxiedConnection, connection: Any, *, fit: bool) -> None:
-        if fit and self._is_fit(connection):
-            self._used[connection] = self._generation, time.monotonic()
+        use = self._used[connection]
+        if fit and use.generation == self._generation:
+            use.since = time.monotonic()
             pooled.close()
         else:
             self._discard(pooled)

@@ -45,18 +45,17 @@ class Envelope:
         started = time.perf_counter()
         request_id = scope["request_id"] = _request_id(scope)
         request_id_var.set(request_id)
-        private = scope["path"].startswith("/api/") or scope["path"] == "/api"
+        added = [(b"x-request-id", request_id.encode()), *SECURITY_HEADERS]
+        if scope["path"].startswith("/api/") or scope["path"] == "/api":
+            added.append(_NO_STORE)
+        scope["added_headers"] = added  # layers inside add to it
         status = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = message["headers"]
-                headers.append((b"x-request-id", request_id.encode()))
-                headers.extend(SECURITY_HEADERS)
-                if private:
-                    headers.append(_NO_STORE)
+                message["headers"].extend(added)
             await send(message)
 
         try:

@@ -90,14 +90,15 @@ class Connection(HttpAlone):
             if self._received > MAX_HEAD and (self._heading or self._received > MAX_MESSAGE):
                 self._refuse(Refused(431))
 
-    def _begun(self) -> None:
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
         self._unset_keepalive_if_required()
         self._heading = True
         self._first, self._received = self._chunk, 0
 
-    def _head_read(self) -> None:
+    def on_headers_complete(self) -> None:
         self._check_head()
-        super()._head_read()
+        super().on_headers_complete()
         self._heading = False
         # httptools reports trailer fields as headers. Discard them: no proxy has checked them (RFC 9110 §6.5.1).
         self.headers = deque(maxlen=0)  # type: ignore[assignment]  # discards all

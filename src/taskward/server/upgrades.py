@@ -1,7 +1,7 @@
 """Requests with an Upgrade field: the field is ignored, and the request is read as HTTP/1.1 (RFC 9110 §7.8).
 
 httptools stops parsing after the head of such a request and does not read its body. Therefore a new parser takes over:
-it is fed a head with the same framing, whose callbacks are muted, and then the rest of the request.
+it is fed a head with the same framing, whose callbacks are dropped, and then the rest of the request.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,6 @@ class HttpAlone(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._framing: bytes | None = None  # framing fields, while a parser has stopped at an Upgrade
-        self._muted = False  # while a new parser is fed the head that was read already
 
     def feed(self, data: bytes) -> None:
         """Parse received bytes. Raises httptools.HttpParserError."""
@@ -30,36 +29,13 @@ class HttpAlone(HttpToolsProtocol):
                     return
                 data = data[stop.args[0] :]
             head = b"POST / HTTP/1.1\r\nhost: x\r\n%s\r\n" % self._framing
-            self._framing, self._muted = None, True
-            self.parser = httptools.HttpRequestParser(self)
+            self._framing = None
+            self.parser = httptools.HttpRequestParser(_AfterHead(self))
             self.parser.feed_data(head)
 
-    def on_message_begin(self) -> None:
-        if not self._muted:
-            super().on_message_begin()
-            self._begun()
-
-    def _begun(self) -> None:
-        """Called when a request begins."""
-
-    def on_url(self, url: bytes) -> None:
-        if not self._muted:
-            super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._muted:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        if self._muted:
-            self._muted = False
-            return
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._framing = self._framing_of(self.headers)
-        self._head_read()
-
-    def _head_read(self) -> None:
-        """Called when the head of a request is complete. uvicorn starts the application here."""
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -76,3 +52,35 @@ class HttpAlone(HttpToolsProtocol):
         if not self.parser.should_keep_alive():
             kept.append((b"connection", b"close"))
         return b"".join(b"%s: %s\r\n" % field for field in kept)
+
+
+class _AfterHead:
+    """The callbacks of a parser whose first head was read by the parser before it: those of that head are dropped."""
+
+    def __init__(self, connection: HttpAlone) -> None:
+        self._connection = connection
+        self._dropping = True
+
+    def on_message_begin(self) -> None:
+        if not self._dropping:
+            self._connection.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._dropping:
+            self._connection.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._dropping:
+            self._connection.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self._dropping:
+            self._dropping = False
+        else:
+            self._connection.on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._connection.on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._connection.on_message_complete()

@@ -98,8 +98,8 @@ def page_json(rows: Iterable[Row], next_cursor: str | None) -> bytes:
 
 
 def _task(row: Row) -> dict[str, Any]:
-    task = {name: row[name] for name in FIELDS}
-    task["id"] = str(row["id"])  # orjson does not write asyncpg's subclass of UUID
+    task = dict(row.items())
+    task["id"] = str(task["id"])  # orjson does not write asyncpg's subclass of UUID
     return task
 
 

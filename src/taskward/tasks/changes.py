@@ -133,8 +133,8 @@ class Changes:
             self._sender = asyncio.create_task(self._send())
 
     async def _send(self) -> None:
-        await asyncio.sleep(COLLECT_SECONDS)
         while self._pending or self._everybody:
+            await asyncio.sleep(COLLECT_SECONDS)
             pending, self._pending = self._pending, {}
             everybody, self._everybody = self._everybody, False
             if await self._listener.notify(CHANNEL, EVERYBODY if everybody else payload(pending)):

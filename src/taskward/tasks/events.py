@@ -110,8 +110,11 @@ class Streams:
 
 def origin(request: Request) -> str | None:
     """The browser tab that a change comes from: the X-Origin header, or None if it is absent or invalid."""
-    value = request.headers.get("x-origin", "")
-    return value if _ORIGIN.fullmatch(value) else None
+    for name, value in request.scope["headers"]:
+        if name == b"x-origin":
+            text = value.decode("latin-1")
+            return text if _ORIGIN.fullmatch(text) else None
+    return None
 
 
 def _origin_of_stream(request: Request) -> str | None:

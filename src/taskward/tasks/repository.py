@@ -99,7 +99,7 @@ class Tasks:
 
 
 def _new(task: TaskInput) -> dict[str, Any]:
-    return {"id": uuid7(), **task.model_dump()}
+    return {"id": uuid7(), **vars(task)}
 
 
 def _only(rows: list[Row]) -> Row:

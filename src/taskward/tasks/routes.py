@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from taskward.api import cursor
 from taskward.api import described as say
-from taskward.api.etag import Preconditions, etag, if_match, not_modified, preconditions
+from taskward.api.etag import Preconditions, conditional, etag, if_match, not_modified, preconditions
 from taskward.api.openapi import Resource, operation
 from taskward.api.owner import rows_of
 from taskward.api.request import JSON, MERGE_PATCH, body, id_in_path, idempotency_key, read
@@ -59,14 +59,14 @@ _GUARDS = _parameters("if_match", "unless")
 class _Telling(Endpoint):
     """Notifies this person's event streams after a change of one task, or of several."""
 
+    created: str | None = None  # the id of the task that this request created
+
     def answering(self, request: Request, response: Response) -> None:
         if request.method not in _CHANGING or response.status_code >= 300:
             return
-        found = request.path_params.get("id")
-        if found is None and request.method == "POST":
-            if response.status_code != 201:
-                return  # a repeat with the same Idempotency-Key: nothing was created
-            found = response.headers["location"].rpartition("/")[2]
+        if request.method == "POST" and self.created is None:
+            return  # a repeat with the same Idempotency-Key: nothing was created
+        found = self.created or request.path_params.get("id")
         streams: Streams = request.scope["streams"]
         streams.changes.note(rows_of(request).owner, found and found.lower(), origin(request))
 
@@ -107,9 +107,9 @@ class Collection(_Telling):
         key = idempotency_key(request)
         task = read(TaskInput, await body(request, JSON))
         row, created = (await tasks.create(task), True) if key is None else await tasks.create_once(task, key)
-        # Without PUBLIC_URL it is relative to the request's URL, of which a proxy may have stripped a prefix. Two
-        # levels up from /api/{user_id}/tasks is the service's root, so it is right when joined to that as well.
-        location = f"{request.app.state.public_url or '../..'}/api/me/tasks/{row['id']}"
+        task_id = str(row["id"])
+        self.created = task_id if created else None
+        location = f"{request.app.state.public_url}/api/me/tasks/{task_id}"
         return _task(row, 201 if created else 200, {"Location": location})
 
     @operation(
@@ -146,11 +146,11 @@ class Item(_Telling):
     )
     async def get(self, request: Request) -> Response:
         row = await _tasks(request).get(id_in_path(request))
-        Preconditions(if_match(request)).check(row)
-        tag = etag(row)
-        if not_modified(request, tag):
-            return Response(status_code=304, headers={"ETag": tag})
-        return Response(task_json(row), 200, {"ETag": tag}, JSON)
+        if conditional(request):
+            Preconditions(if_match(request)).check(row)
+            if not_modified(request, etag(row)):
+                return Response(status_code=304, headers={"ETag": etag(row)})
+        return _task(row)
 
     @operation(
         "replaceTask",

@@ -427,7 +427,7 @@ export interface components {
         request_id: string;
         /** @description The task's `updated_at` in quotes. */
         etag: string;
-        /** @description The URL of the task. It may be relative to the URL of the request (RFC 9110 §10.2.2). */
+        /** @description The URL of the task. */
         location: string;
         /** @description The bearer challenge of RFC 6750 §3. */
         challenge: string;
