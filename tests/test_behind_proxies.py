@@ -131,6 +131,47 @@ async def test_the_first_x_forwarded_proto_of_a_trusted_proxy_is_used(
         assert metadata["resource"] == f"{told}://api.example.com"
 
 
+CLIENTS = {
+    "1.2.3.4": "1.2.3.4",
+    "9.9.9.9, 1.2.3.4": "1.2.3.4",  # Kludex/uvicorn#590: the last is the proxy's word, the first may be the client's
+    "127.0.0.1": "127.0.0.1",  # #1068: the client is on the proxy itself
+    "1.2.3.4, 127.0.0.1": "1.2.3.4",
+    "": "127.0.0.1",  # #1068: an empty field
+    ",": "127.0.0.1",
+    "1.2.3.4:1024": "1.2.3.4",  # #2789: a port; each would have been a client of its own
+    "9.9.9.9:1, 1.2.3.4:65535": "1.2.3.4",
+    "[2001:db8::1]:443": "2001:db8::1",
+    "2001:db8::1": "2001:db8::1",
+    "1.2.3.4:99999999999": "1.2.3.4",
+}
+
+
+@pytest.mark.parametrize("given", CLIENTS)
+async def test_the_client_behind_a_trusted_proxy_is_known_by_its_ip_alone(
+    issuer: Issuer, database_url: str, given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    headers = {"x-forwarded-for": given, "x-forwarded-port": "8443"}  # #1974: the port is the proxy's, not the client's
+    async with behind(issuer, database_url, "http://api.example.com", headers, trusted_proxies="127.0.0.1") as client:
+        assert (await client.get("http://api.example.com/api/me/tasks")).status_code == 200
+    assert f"client={CLIENTS[given]} " in "".join(capsys.readouterr())
+
+
+async def test_refusals_of_one_client_ip_are_counted_together_whatever_its_port(
+    issuer: Issuer, database_url: str
+) -> None:
+    settings = {"trusted_proxies": "127.0.0.1", "auth_failures": "2/minute"}
+    async with behind(issuer, database_url, "http://api.example.com", {}, **settings) as client:
+        client.headers["authorization"] = f"Bearer {issuer.token(aud='another')}"
+
+        async def status(of: str) -> int:
+            headers = {"x-forwarded-for": of}
+            return (await client.get("http://api.example.com/api/me/tasks", headers=headers)).status_code
+
+        assert [await status(f"1.2.3.4:{port}") for port in (1, 2, 3)] == [401, 401, 429]
+        assert [await status(f"[2001:db8::1]:{port}") for port in (1, 2, 3)] == [401, 401, 429]
+        assert await status("1.2.3.5:1") == 401
+
+
 HOSTILE_HOSTS = [
     "",
     "a b",

@@ -111,14 +111,20 @@ async def test_a_token_from_a_clock_slightly_ahead_is_accepted_and_from_one_far_
         assert answer.status_code == status, answer.text
 
 
-@pytest.mark.parametrize(
-    "value", ["no-cache", "max-age=0", "no-store, max-age=0, must-revalidate", "max-age=-5", "x", ""]
-)
+CACHING = [
+    *({"cache-control": value} for value in ("no-cache", "max-age=0", "no-store, max-age=0, must-revalidate")),
+    *({"cache-control": value} for value in ("max-age=-5", "public, max-age=18341, no-transform", "x", "")),
+    *({"expires": value} for value in ("0", "-1", "Thu, 01 Jan 1970 00:00:00 GMT", "soon")),
+    {"cache-control": "max-age=60", "expires": "Thu, 01 Jan 1970 00:00:00 GMT"},
+]
+
+
+@pytest.mark.parametrize("headers", CACHING, ids=str)
 async def test_what_a_key_server_says_of_caching_makes_no_storm_of_fetches(
-    issuer: Issuer, database_url: str, tmp_path: Path, value: str
+    issuer: Issuer, database_url: str, tmp_path: Path, headers: dict[str, str]
 ) -> None:
-    """hasura/graphql-engine#8299, #5781, #3834: a fetch a second, or a start that fails, for Cache-Control."""
-    issuer.always = Answer(body=issuer.jwks(), headers={"cache-control": value})
+    """hasura/graphql-engine#8299, #5781, #3834, #3301, #3655: a fetch a second, or a start that fails."""
+    issuer.always = Answer(body=issuer.jwks(), headers=headers)
     async with (
         issuer.serve() as url,
         serving(issuer, url, database_url, tmp_path) as service,

@@ -29,6 +29,8 @@ from tokenward.testing import Issuer
 
 pytestmark = needs_pgbouncer
 
+TASKS = "/api/me/tasks"
+
 #: What a pooled session cannot do without: one database for all of them, with the hardest of each.
 TOGETHER = {
     "datestyle": "German",
@@ -116,6 +118,26 @@ async def test_a_parameter_that_a_pooler_refuses_is_named_with_what_to_do(
             assert "ProtocolViolationError 08P01: unsupported startup parameter" in said
             assert query.partition("=")[0] in said
             assert "ignore_startup_parameters" in said
+
+
+async def test_a_burst_through_a_small_pool_is_answered_in_full(
+    postgres: EmbeddedPostgres, issuer: Issuer, tmp_path: Path
+) -> None:
+    """supabase/supabase#35684, #39227, supabase/supavisor#287, MagicStack/asyncpg#1050: no such statement."""
+    with pgbouncer(postgres, tmp_path, pool=2) as url:
+        async with (
+            person_behind(issuer, url, database_timeout=20) as one,
+            person_behind(issuer, url, database_timeout=20) as other,
+        ):
+            for _ in range(3):  # the first finds no connection open
+                asked = [
+                    person.post(TASKS, json={"title": "a"}) if turn % 3 else person.get(TASKS, params={"limit": 1})
+                    for turn in range(60)
+                    for person in (one, other)
+                ]
+                assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200, 201}
+            counts = (await one.get(f"{TASKS}/counts")).json()
+            assert counts == {"open": 3 * 2 * 40, "completed": 0}
 
 
 async def test_statement_mode_is_reported_with_what_to_do(

@@ -1,4 +1,16 @@
-import { add, composer, control, expect, row, settled, signUp, storedTitles, test, webUrl } from "./support";
+import {
+  add,
+  composer,
+  control,
+  expect,
+  refuseUntilRetry,
+  row,
+  settled,
+  signUp,
+  storedTitles,
+  test,
+  webUrl,
+} from "./support";
 
 const QUARTER_HOUR = "16:00";
 
@@ -22,12 +34,11 @@ test("Better Auth is away when a token is due: nobody is signed out, and the cha
   await page.clock.install();
   await signUp(page);
   await add(page, "With a token");
-  await page.route(/\/api\/auth\/token/, (route) => route.abort("connectionrefused"));
+  await refuseUntilRetry(page, /\/api\/auth\/token/, (route) => route.abort("connectionrefused"));
   await page.clock.fastForward(QUARTER_HOUR);
   await composer(page).fill("Without one");
   await composer(page).press("Enter");
   await expect(page.getByTestId("connection")).toContainText("Taskward can't be reached.");
-  await page.unroute(/\/api\/auth\/token/);
   await row(page, "Without one").getByRole("button", { name: "Retry" }).click();
   await settled(page);
   expect(await storedTitles(page)).toEqual(["Without one", "With a token"]);

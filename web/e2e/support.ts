@@ -1,6 +1,6 @@
 /** What the tests share: people, their pages, and control over the stack. */
 import { randomBytes } from "node:crypto";
-import { test as base, expect, type Locator, type Page } from "@playwright/test";
+import { test as base, expect, type Locator, type Page, type Route } from "@playwright/test";
 import { authorize, DPOP, proofFor } from "../lib/api/dpop";
 import { PEER_HEADER } from "./peer";
 
@@ -74,6 +74,28 @@ export async function add(page: Page, ...titles: string[]): Promise<void> {
     await expect(row(page, title)).toBeVisible();
   }
   await settled(page);
+}
+
+/**
+ * Requests for `url` go to `refuse` until the person has pressed Retry. The page also tries again by itself, after a second
+ * for the first time: however slow the machine is, that must not be what ends the refusals.
+ */
+export async function refuseUntilRetry(
+  page: Page,
+  url: RegExp,
+  refuse: (route: Route) => Promise<void>,
+): Promise<void> {
+  await page.evaluate(() => {
+    const notice = ({ target }: Event) => {
+      if ((target as Element).closest("button")?.textContent === "Retry")
+        document.documentElement.dataset.retried = "";
+    };
+    addEventListener("click", notice, { capture: true });
+  });
+  await page.route(url, async (route) => {
+    const retried = await page.evaluate(() => "retried" in document.documentElement.dataset);
+    await (retried ? route.continue() : refuse(route));
+  });
 }
 
 /** Titles in the order they are shown. */
