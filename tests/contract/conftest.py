@@ -2,6 +2,7 @@
 
     pytest tests/contract                                            # in process: needs this repository
     pytest tests/contract --citus                                    # the same, with the SQL that Citus needs
+    pytest tests/contract --database-url postgresql://…              # in process, with a migrated database of your own
     pytest tests/contract --base-url http://127.0.0.1:8000 --token "$TOKEN" [--other-token "$SOMEBODY_ELSES"]
 
 Live, it needs this folder, pytest, pytest-asyncio and httpx, no more. Each person's own tasks are left as
@@ -35,6 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--base-url", help="the server to speak to, such as http://127.0.0.1:8000; without it: in process")
     group.addoption("--token", help="a fresh token of one person, good for some minutes")
     group.addoption("--other-token", help="a fresh token of somebody else; tests of two people are skipped without it")
+    group.addoption(
+        "--database-url", help="in process: a migrated database, such as a cluster's; its tasks are added to"
+    )
     group.addoption("--citus", action="store_true", help="in process: with the SQL that is sent to Citus")
 
 
@@ -168,6 +172,8 @@ def database(request: pytest.FixtureRequest) -> Any:
     """Where an application in this process gets its database from; a live server has its own."""
     if request.config.getoption("--base-url", default=None):
         return None
+    if request.config.getoption("--database-url"):
+        return None, None
     return request.getfixturevalue("databases"), request.getfixturevalue("migrated_template")
 
 
@@ -182,7 +188,7 @@ async def front(request: pytest.FixtureRequest, database: Any) -> AsyncIterator[
 
     issuer = Issuer()
     databases, template = database
-    url = await databases.create(template)
+    url = await databases.create(template) if databases else request.config.getoption("--database-url")
     if request.config.getoption("--citus"):
         from tests.support.citus import look_like_citus
 
@@ -191,7 +197,8 @@ async def front(request: pytest.FixtureRequest, database: Any) -> AsyncIterator[
         router.route(url=issuer.jwks_url).mock(side_effect=issuer.respond)
         async with in_process(issuer, url) as front:
             yield front
-    await databases.drop(url)
+    if databases:
+        await databases.drop(url)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
