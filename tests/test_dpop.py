@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from asgi_lifespan import LifespanManager
@@ -140,6 +141,27 @@ async def test_replicas_that_share_a_store_accept_a_proof_once_between_them(serv
             assert "www-authenticate" not in refused.headers
             bearer = {"Authorization": f"Bearer {one.issuer.token('ada')}"}
             assert (await one.client.get(COUNTS, headers=bearer)).json() == {"open": 1, "completed": 0}
+
+
+async def test_with_the_database_as_store_one_of_fifty_copies_passes_at_two_replicas(
+    serve: Serve, database_url: str
+) -> None:
+    driver = await asyncpg.connect(database_url)
+    async with serve(dpop="accept", replicas=2, auth_failures="0", dpop_replays="database") as (one, other):
+        other.token = one.issuer.token("ada", cnf=other.holder.cnf)
+        headers = one.headers("POST", TASKS)
+        sent = [each.client.post(TASKS, headers=headers, json={"title": "t"}) for each in (one, other) * 25]
+        answers = await asyncio.gather(*sent)
+        assert sorted(answer.status_code for answer in answers) == [201] + [401] * 49
+        assert await driver.fetchval("SELECT count(*) FROM tasks") == 1
+        await driver.execute("DROP TABLE used_proofs")
+        refused = await one.ask("POST", TASKS, json={"title": "not now"})
+        assert (refused.status_code, refused.json()["code"]) == (503, "proofs_unavailable")
+        assert "used_proofs" not in refused.text
+        assert await driver.fetchval("SELECT count(*) FROM tasks") == 1
+        bearer = {"Authorization": f"Bearer {one.issuer.token('ada')}"}
+        assert (await one.client.get(COUNTS, headers=bearer)).status_code == 200
+    await driver.close()
 
 
 async def test_accepted_beside_bearer_tokens_with_a_challenge_for_each(serve: Serve) -> None:

@@ -76,10 +76,17 @@ def create_app(
     http = http or http_client(settings)
     source = key_source(settings, http, clock, events)
     database_url = settings.database_url.get_secret_value()
+    db = Database(
+        database_url,
+        pool_size=settings.database_pool_size,
+        timeout=settings.database_timeout,
+        idle=settings.database_idle,
+        watch=tracing.watched if tracing else None,
+    )
     listener = Listener(connector(database_url))
     verifier = token_verifier(settings)
     revocations = revocations_of(settings, listener, source, verifier, clock)
-    dpop = proofs(settings, clock)
+    dpop = proofs(settings, db, clock)
     authenticator = (tracing.authenticator if tracing else Authenticator)(
         source,
         verifier,
@@ -89,13 +96,6 @@ def create_app(
         clock=clock,
         revocations=revocations,
         dpop=dpop,
-    )
-    db = Database(
-        database_url,
-        pool_size=settings.database_pool_size,
-        timeout=settings.database_timeout,
-        idle=settings.database_idle,
-        watch=tracing.watched if tracing else None,
     )
 
     changes = Changes(listener, lambda owner: Tasks(db.of(owner)).version())

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from taskward import __version__, environment
+from taskward.database.engine import Database
+from taskward.database.proofs import DatabaseReplays
 from taskward.operating.log import LoggedEvents
 from taskward.settings import Settings, key_server_is_local
 from tokenward import Clock, JwksSource, SecretSource, TokenVerifier
@@ -14,7 +16,7 @@ from tokenward.revocation.postgres import PostgresRevocations
 from tokenward.source import KeySource
 
 if TYPE_CHECKING:
-    from tokenward.dpop import Dpop
+    from tokenward.dpop import Dpop, Replays
 
 
 def key_source(
@@ -67,20 +69,30 @@ def token_verifier(settings: Settings) -> TokenVerifier:
     )
 
 
-def proofs(settings: Settings, clock: Clock) -> "Dpop | None":
-    """The check of DPoP proofs, or None. Used proofs are stored in the store that counts refused tokens."""
+def proofs(settings: Settings, db: Database, clock: Clock) -> "Dpop | None":
+    """The check of DPoP proofs, or None."""
     if settings.dpop == "off":
         return None
-    from tokenward.dpop import Dpop, MemoryReplays
+    from tokenward.dpop import Dpop
 
-    shared = secret_of(settings.rate_limit_storage_url)
-    if shared:
-        from tokenward.dpop.redis import RedisReplays  # needs the extra "redis"
     return Dpop(
         required=settings.dpop == "require",
         public_url=settings.public_url,
-        replays=RedisReplays(shared, prefix="taskward:dpop") if shared else MemoryReplays(clock=clock),
+        replays=_replays(settings, db, clock),
     )
+
+
+def _replays(settings: Settings, db: Database, clock: Clock) -> "Replays":
+    """Where used proofs are remembered: the database, the store that counts refused tokens, or this process."""
+    if settings.dpop_replays == "database":
+        return DatabaseReplays(db)
+    if shared := secret_of(settings.rate_limit_storage_url):
+        from tokenward.dpop.redis import RedisReplays  # needs the extra "redis"
+
+        return RedisReplays(shared, prefix="taskward:dpop")
+    from tokenward.dpop import MemoryReplays
+
+    return MemoryReplays(clock=clock)
 
 
 def http_client(settings: Settings) -> httpx.AsyncClient:

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     revocations: Annotated[Literal["off", "database"] | SecretStr, BeforeValidator(values.revocations)] = "off"
     revocations_max_lag: float = Field(5, ge=1, le=3600)
     dpop: Annotated[Literal["off", "accept", "require"], BeforeValidator(lower)] = "off"
+    dpop_replays: Annotated[Literal["auto", "database"], BeforeValidator(lower)] = "auto"
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     workers: int = Field(1, ge=1, le=64)

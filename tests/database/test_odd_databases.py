@@ -206,6 +206,7 @@ async def test_a_database_of_the_former_version_goes_on_without_losing_a_task(sh
         "ALTER TABLE taskward_version RENAME TO alembic_version",
         "ALTER TABLE alembic_version RENAME CONSTRAINT taskward_version_pkc TO alembic_version_pkc",
         "UPDATE alembic_version SET version_num = '0001'",
+        "DROP TABLE used_proofs",
         "INSERT INTO tasks (user_id, id, title) VALUES ('ada', gen_random_uuid(), 'kept')",
     )
     assert (await shell.run("serve")).code == 3
@@ -217,7 +218,7 @@ async def test_a_database_of_the_former_version_goes_on_without_losing_a_task(sh
     await driver.close()
 
 
-@pytest.mark.parametrize("table", ["tasks", "idempotency_keys"])
+@pytest.mark.parametrize("table", ["tasks", "idempotency_keys", "used_proofs"])
 async def test_missing_tables_are_reported_even_with_the_right_revision(
     shell: Shell,
     database_url: str,

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from taskward.database.proofs import used_proofs
 from taskward.database.statement import OWNER, ServerQuestion, Statement
 from taskward.tasks.table import idempotency_keys as keys
 from taskward.tasks.table import tasks
@@ -96,6 +97,16 @@ def test_a_statement_bound_to_its_owner_at_every_table_compiles(clause: Any) -> 
 def test_a_question_about_the_server_reaches_no_table_of_ours() -> None:
     with pytest.raises(TypeError, match="rows of people"):
         ServerQuestion(select(tasks).where(MINE))
+    for clause in (
+        insert(tasks).values(user_id=OWNER, id=func.uuidv7(), title="t"),
+        delete(tasks).where(MINE),
+        update(tasks).values(title="t").where(MINE),
+        select(literal(1)).where(select(tasks.c.id).exists()),
+        select(insert(tasks).values(user_id=OWNER, id=func.uuidv7(), title="t").returning(tasks.c.id).cte().c.id),
+    ):
+        with pytest.raises(TypeError, match="rows of people"):
+            ServerQuestion(clause)
+    assert ServerQuestion(select(used_proofs)).sql
     assert ServerQuestion(select(func.version())).sql
 
 

@@ -116,9 +116,10 @@ def test_the_repository_has_rows_of_one_owner_and_no_other_way_to_the_database()
     }
 
 
-def test_only_readiness_asks_a_question_that_names_no_owner() -> None:
+def test_only_readiness_and_the_store_of_proofs_ask_a_question_that_names_no_owner() -> None:
     sources = {path.relative_to(SRC).as_posix(): path.read_text() for path in SRC.rglob("*.py")}
     assert {name for name, text in sources.items() if "ServerQuestion(" in text} == {
+        "database/proofs.py",
         "database/statement.py",
         "operating/health.py",
     }

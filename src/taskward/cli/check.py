@@ -195,9 +195,10 @@ def _proofs(settings: Settings) -> Iterator[Finding]:
     if settings.public_url is None:
         advice = "Set PUBLIC_URL, or a proxy that changes the Host header makes every proof wrong"
         yield Finding("dpop", None, "PUBLIC_URL is not set", advice)
-    if settings.rate_limit_storage_url is None:
+    if settings.dpop_replays == "auto" and settings.rate_limit_storage_url is None:
         seen = "each worker remembers used proofs for itself, so a copied one can be used once at each of the others"
-        yield Finding("dpop", None, seen, "With several workers or replicas set RATE_LIMIT_STORAGE_URL")
+        advice = "With several workers or replicas set DPOP_REPLAYS=database, or RATE_LIMIT_STORAGE_URL"
+        yield Finding("dpop", None, seen, advice)
 
 
 async def _store(settings: Settings, url: str) -> Finding:
@@ -205,6 +206,6 @@ async def _store(settings: Settings, url: str) -> Finding:
     if trouble is None:
         return Finding("store of counts", True, "reachable")
     advice = "Check RATE_LIMIT_STORAGE_URL. Until it works, no client IP is throttled"
-    if settings.dpop != "off":
+    if settings.dpop != "off" and settings.dpop_replays == "auto":
         advice += ", and no bound token is accepted"
     return Finding("store of counts", False, f"cannot be used ({trouble})", advice)

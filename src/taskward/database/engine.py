@@ -125,9 +125,9 @@ class Database:
         """The rows of ``owner``: the only way to run a statement on a table."""
         return Rows(self, owner)
 
-    async def ask(self, question: ServerQuestion) -> list[Row]:
-        """The rows of a statement about the server itself. Raises DatabaseUnavailable."""
-        return await self._run(question, [])
+    async def ask(self, question: ServerQuestion, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """The rows of a statement that has no owner. Raises DatabaseUnavailable."""
+        return await self._run(question, question.arguments(values or {}))
 
     def usage(self) -> tuple[int, int]:
         """The numbers of open and of idle connections."""

@@ -5,13 +5,13 @@ from sqlalchemy import Column, MetaData, String
 from taskward.database.statement import OWNER_COLUMN
 
 #: The oldest migration that this code can run on.
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData()
 
 
 def owner_column() -> Column[str]:
-    """The first column of every table and of its primary key, so that rows can be partitioned by owner.
+    """The first column of every table of people's rows and of its primary key, so that it can be partitioned by owner.
 
     The collation "C" compares ids byte by byte, which is faster than the order of a language.
     """

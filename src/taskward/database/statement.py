@@ -60,10 +60,11 @@ class Statement:
 
 
 class ServerQuestion(Statement):
-    """A statement about the server or its catalogue, without an owner. Raises TypeError if it uses a table of rows."""
+    """A statement without an owner: about the server, or on a table of its own. Raises TypeError for people's rows."""
 
     def _check(self, clause: Any) -> None:
-        if any(isinstance(part, Table) for part in visitors.iterate(clause)):
+        parts = [found for part in visitors.iterate(clause) for found in (part, getattr(part, "table", None))]
+        if any(isinstance(part, Table) and OWNER_COLUMN in part.columns for part in parts):
             raise TypeError(f"a table with rows of people, in a question about the server: {self.sql}")
 
 
