@@ -13,7 +13,9 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from taskward import problems
 from taskward.operating.metrics import Metrics
+from tokenward.errors import Unavailable
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "ops/prometheus/alerts.yml"
@@ -92,6 +94,28 @@ def test_every_alert_has_its_page_with_three_commands(rule: dict[str, Any]) -> N
         if line and not line.startswith(("#", " "))
     ]
     assert len(commands) >= 3, "the first three commands"
+
+
+def test_the_manual_says_what_to_do_for_each_code_of_a_503() -> None:
+    page = re.search(r"^### TaskwardUnavailable\n(.*?)^##", (ROOT / "docs/operating.md").read_text(), re.M | re.S)
+    assert page
+    kinds = [kind for kind in vars(problems).values() if isinstance(kind, problems.Kind) and kind.status == 503]
+    codes = {kind.code for kind in kinds} | {error.code for error in Unavailable.__subclasses__()}
+    assert len(codes) >= 5
+    assert codes == set(re.findall(r"^\| `([a-z_]+)` \|", page[1], re.M))
+
+
+def test_a_token_that_cannot_be_judged_is_counted_as_such_and_not_as_refused() -> None:
+    outcomes = [error.code for error in Unavailable.__subclasses__()]
+    panels = {panel["title"]: panel["targets"][0]["expr"] for panel in DASHBOARD["panels"]}
+    refused = next(rule["expr"] for rule in RULES if rule["alert"] == "TaskwardTokensRefused")
+    for expression in (refused, panels["Refused tokens by reason"]):
+        excluded = re.search(r'outcome!~"([^"]*)"', expression)
+        assert excluded
+        assert all(re.fullmatch(excluded[1], outcome) for outcome in outcomes)
+    shown = re.search(r'outcome=~"([^"]*)"', panels["Tokens that cannot be judged, by cause"])
+    assert shown
+    assert all(re.fullmatch(shown[1], outcome) for outcome in outcomes)
 
 
 def test_the_dashboards_panels_do_not_overlap_and_say_what_they_show() -> None:
