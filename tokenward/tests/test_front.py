@@ -28,7 +28,7 @@ from tokenward.blocking import Blocking, blocking, wsgi_headers
 from tokenward.cli import main as command
 from tokenward.discovery import metadata_urls
 from tokenward.revocation import MemoryRevocations
-from tokenward.testing import ABSENT, FakeClock, Issuer
+from tokenward.testing import ABSENT, FakeClock, Feed, Issuer
 from world import bearer
 
 APP = "https://app.example"
@@ -346,6 +346,42 @@ def test_the_command_explains_a_token(capsys: pytest.CaptureFixture[str]) -> Non
     assert {"--issuer", "--audience", "--jwks-url"} <= {
         line.split(":")[0] for line in capsys.readouterr().err.splitlines()
     }
+
+
+async def test_the_command_says_whether_a_token_was_revoked(capsys: pytest.CaptureFixture[str]) -> None:
+    issuer = Issuer()
+    feed = Feed(issuer, secret="word-of-the-feed")
+    feed.revoke("sid", "ended")
+    feed.revoke("sub", "bob")
+    async with issuer.serve() as jwks, feed.serve() as bare:
+        url = bare.replace("//", f"//feed:{feed.secret}@")
+        options = ["--issuer", issuer.url, "--audience", issuer.audience, "--jwks-url", jwks]
+
+        async def run(*words: str, feed_url: str = url) -> tuple[int, str]:
+            code = await asyncio.to_thread(command, [*words, *options, "--revocations", feed_url])
+            told = capsys.readouterr()
+            assert "word-of" not in told.out + told.err
+            return code, told.out
+
+        code, told = await run("explain", issuer.token("ada", sid="running"))
+        assert (code, "✓ revocation: not among the 2 in force" in told) == (0, True)
+        code, told = await run("explain", issuer.token("ada", sid="ended"))
+        assert (code, "✗ revocation: revoked: its session (sid 'ended') was ended" in told) == (1, True)
+        assert "This token is refused." in told
+        code, told = await run("explain", issuer.token("bob", sid="running", iat=int(time.time()) - 5))
+        assert (code, "its person (sub 'bob') was ended" in told) == (1, True)
+        assert await run("check") == (
+            0,
+            f"✓ keys: {jwks}: {issuer.signer.kid} (Ed25519/EdDSA)\n✓ revocations: 2 in force\n",
+        )
+        wrong = url.replace("word-of", "guess-at")
+        code, told = await run("explain", issuer.token("ada", sid="running"), feed_url=wrong)
+        assert (code, "· revocation: http://127.0.0.1" in told, "status 401" in told) == (1, True, True)
+        assert "This token cannot be judged now." in told
+        code, told = await run("check", feed_url=wrong)
+        assert (code, "✗ revocations: http://127.0.0.1" in told) == (1, True)
+    assert command(["check", "--better-auth", APP, "--revocations", "http://app.example/feed"]) == 2
+    assert "--revocations: " in capsys.readouterr().err
 
 
 # The distribution

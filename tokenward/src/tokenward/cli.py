@@ -10,11 +10,12 @@ from typing import Any
 
 from tokenward.errors import InvalidToken, KeysUnavailable
 from tokenward.events import AuthEvents, safe_kid
-from tokenward.explain import Finding, bare_token, explain
+from tokenward.explain import Finding, bare_token, explain, explain_revocation
 from tokenward.fetch import USER_AGENT
 from tokenward.front import Tokenward
 from tokenward.jwks import JwksSource
 from tokenward.jws import parse
+from tokenward.revocation import MemoryRevocations
 from tokenward.trusted import Misconfigured
 
 BAD_USAGE = 2
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, text in (
         ("explain", "Say, check by check, why a token is accepted or refused."),
-        ("check", "Fetch the key set and name its keys; exit 0 when it can be used."),
+        ("check", "Fetch the key set, and the feed of revocations where one is given; exit 0 when both can be used."),
     ):
         command = commands.add_parser(name, help=text, description=text)
         if name == "explain":
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--algorithms", type=lambda text: text.split(","), help="comma-separated (EdDSA,RS256)")
         command.add_argument("--leeway", type=float, help="seconds of clock skew tolerated (30)")
         command.add_argument("--max-lifetime", type=float, help="longest exp - iat accepted, in seconds (604800)")
+        command.add_argument("--revocations", metavar="URL", help="the issuer's feed of revocations")
         command.add_argument("--allow-http", action="store_true", help="plain http to another machine")
     return parser
 
@@ -89,7 +91,25 @@ async def _explain(auth: Tokenward, token: str) -> bool:
     with contextlib.suppress(InvalidToken):  # explain reports it
         source, verifier = auth.trust(parse(bare_token(token)))
     findings = await explain(token, verifier, source, time.time())
+    if isinstance(auth.revocations, MemoryRevocations):
+        problem = await _unread(auth.revocations)
+        advice = "check that the feed runs there and that the secret in the URL is right"
+        findings.append(
+            Finding("revocation", None, problem, advice) if problem else explain_revocation(token, auth.revocations)
+        )
     return report(findings)
+
+
+async def _unread(revocations: MemoryRevocations) -> str | None:
+    """Why the feed cannot be read, or None when it was."""
+    from tokenward.revocation.feed import FeedFailed, FeedRevocations
+
+    assert isinstance(revocations, FeedRevocations)  # noqa: S101 - a command line names nothing else
+    try:
+        await revocations.read()
+    except FeedFailed as failure:
+        return f"{revocations.url}: {failure}"
+    return None
 
 
 def report(findings: Sequence[Finding]) -> bool:
@@ -124,6 +144,10 @@ async def _check(auth: Tokenward) -> bool:
         print(f"✓ keys: {source.url}: {names}")
         for kid, reason in (keys.refused if keys else {}).items():
             print(f"· key {safe_kid(kid)} is left out: {reason}")
+    if isinstance(auth.revocations, MemoryRevocations):
+        problem = await _unread(auth.revocations)
+        print(f"✗ revocations: {problem}" if problem else f"✓ revocations: {len(auth.revocations)} in force")
+        well = well and problem is None
     return well
 
 
