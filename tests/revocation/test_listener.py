@@ -15,7 +15,7 @@ from taskward.database.aside import connector
 from tests.revocation.conftest import REVOKE, kill_listeners
 from tests.revocation.replicas import Wire
 from tokenward import Clock, Identity
-from tokenward.revocation.listener import LATE, Listener
+from tokenward.revocation.listener import LATE, REST, Listener
 from tokenward.revocation.postgres import PAGE, PostgresRevocations
 
 
@@ -147,6 +147,25 @@ async def test_more_rows_than_a_page_are_all_read_whether_new_or_whole(
         assert len(reader.revocations) == 2 * many - 10
 
 
+async def test_a_flood_of_notifications_makes_no_flood_of_looks(
+    database: asyncpg.Connection, database_url: str
+) -> None:
+    async with reading(database_url) as reader:
+        looks = 0
+
+        async def count(_session: object, _anew: bool) -> None:
+            nonlocal looks
+            looks += 1
+
+        reader.listener.look(count)
+        started = time.monotonic()
+        while time.monotonic() - started < 1:
+            await database.execute("NOTIFY taskward_revocations")
+        assert looks <= 1 / REST + 2
+        await database.execute(REVOKE, "sid", "in the flood")
+        assert await reader.seconds_until("in the flood") < 1
+
+
 class Later(Clock):
     ahead = 0.0
 
@@ -200,3 +219,24 @@ async def test_after_a_failover_ids_that_are_given_out_again_are_seen(
         await database.execute(REVOKE, "sid", sid)
         await until(lambda sid=sid: known(sid), 2)  # type: ignore[misc]  # bound now
     await listener.close()
+
+
+async def test_a_standby_is_no_source_of_revocations(database: asyncpg.Connection, database_url: str) -> None:
+    class Standby(Named):
+        async def fetch(self, *asked: Any) -> list[Any]:
+            rows = await super().fetch(*asked)
+            return [{**row, "standby": True} for row in rows] if rows and "standby" in rows[0] else rows
+
+    async def connect() -> Any:
+        connection = await connector(database_url)()
+        return Standby(connection, "standby") if moved else Named(connection, "primary")
+
+    moved: list[bool] = []
+    reader = PostgresRevocations(Listener(connect))
+    await reader.read()
+    assert reader.problem is None
+    looked = reader.lag
+    moved.append(True)
+    await reader.read()
+    assert reader.problem == "the database is a standby, which may be behind its primary"
+    assert reader.lag > looked, "it was no look"

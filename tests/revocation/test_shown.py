@@ -9,18 +9,22 @@ import signal
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
+from taskward.database.aside import connector
 from taskward.database.migrate import upgrade
 from taskward.embedded import EmbeddedPostgres
 from tests.revocation.conftest import REVOKE, SCHEMA, SIGN_OUT, kill_listeners, listen
 from tests.revocation.replicas import NO_DATABASE, Four, Wire, accepted, replicas
 from tests.support.postgres_faults import SETTINGS, administrator, pgbouncer, replica_of, stopped
 from tests.support.service import eventually
+from tokenward.revocation.listener import Listener
+from tokenward.revocation.postgres import PostgresRevocations
 from tokenward.testing.issuer import Issuer
 
 pytestmark = pytest.mark.torture
@@ -269,6 +273,14 @@ async def test_a_failover_to_a_standby(tmp_path: Path, reliability: Report) -> N
     try:
         await asyncio.to_thread(primary.start)
         await asyncio.to_thread(standby.start)
+        behind = PostgresRevocations(Listener(connector(standby.url())))
+
+        async def read() -> bool:
+            with suppress(asyncpg.PostgresError, OSError):  # it is still starting
+                await behind.read()
+            return behind.problem == "the database is a standby, which may be behind its primary"
+
+        await eventually(read)
         both = primary.url().replace(f":{primary.port}/", f":{primary.port},127.0.0.1:{standby.port}/")
         async with replicas(Issuer(), both, primary.url(), tmp_path, 2) as two:
             before = await two.signed_in("over", "before")

@@ -1,5 +1,16 @@
 import { decodeJwt } from "jose";
-import { add, apiUrl, control, expect, signIn, signUp, test, tokenOf, webUrl } from "./support";
+import {
+  add,
+  apiUrl,
+  authorization,
+  control,
+  expect,
+  signIn,
+  signUp,
+  test,
+  tokenOf,
+  webUrl,
+} from "./support";
 
 test("an account is deleted with its tasks, after asking for the password", async ({ page }) => {
   const person = await signUp(page);
@@ -23,8 +34,9 @@ test("an account is deleted with its tasks, after asking for the password", asyn
   await expect(page).toHaveURL(/\/sign-in/);
   expect(await control("person/count", person.email)).toBe(0);
   // Neither the token nor the tasks outlive the account.
-  const response = await page.request.get(`${apiUrl()}/api/me/tasks`, {
-    headers: { Authorization: `Bearer ${token}` },
+  const tasks = `${apiUrl()}/api/me/tasks`;
+  const response = await page.request.get(tasks, {
+    headers: await authorization(page, "GET", tasks, token),
   });
   expect(response.status()).toBe(401);
   expect(response.headers()["www-authenticate"]).toContain("The access token was revoked");

@@ -3,6 +3,7 @@ import type { Locator, Page } from "@playwright/test";
 import {
   add,
   apiUrl,
+  authorization,
   change,
   composer,
   expect,
@@ -13,7 +14,6 @@ import {
   storedTitles,
   test,
   titles,
-  tokenOf,
 } from "./support";
 
 test.beforeEach(async ({ page }) => {
@@ -23,8 +23,9 @@ test.beforeEach(async ({ page }) => {
 const title = (page: Page) => page.getByRole("textbox", { name: "Title" });
 
 async function addElsewhere(page: Page, name: string): Promise<void> {
-  const headers = { Authorization: `Bearer ${await tokenOf(page)}` };
-  const answer = await page.request.post(`${apiUrl()}/api/me/tasks`, { headers, data: { title: name } });
+  const tasks = `${apiUrl()}/api/me/tasks`;
+  const headers = await authorization(page, "POST", tasks);
+  const answer = await page.request.post(tasks, { headers, data: { title: name } });
   expect(answer.status()).toBe(201);
 }
 

@@ -112,14 +112,15 @@ export async function tokenOf(page: Page): Promise<string> {
   return token;
 }
 
-/** The header fields of one request to the service, with a proof where tokens are bound. */
+/** The header fields of one request to the service, with a proof where tokens are bound; `token` is one of `tokenOf`. */
 export async function authorization(
   page: Page,
   method: string,
   url: string,
+  token?: string,
 ): Promise<Record<string, string>> {
   const headers = new Headers();
-  await authorize(headers, await tokenOf(page), method, url);
+  await authorize(headers, token ?? (await tokenOf(page)), method, url);
   return Object.fromEntries(headers);
 }
 

@@ -9,6 +9,8 @@ from typing import Any
 
 BEAT = 0.5
 """Seconds between two looks, whether or not there is a notification."""
+REST = 0.05
+"""Seconds between a look and the next, however many notifications there are."""
 LATE = 0.25
 """Seconds until a question counts as late: from then on a second connection is opened beside the first."""
 PATIENCE = 4.0
@@ -164,6 +166,7 @@ class Listener:
                     await look(session, whole)
                 whole, self.problem, self.listening = False, None, not pooled
                 session.patience = LATE
+                await asyncio.sleep(REST)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(BEAT):
                         await self._wake.wait()

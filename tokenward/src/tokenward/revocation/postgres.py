@@ -21,9 +21,9 @@ _END = 2**63 - 1  # the highest bigint
 #: told by its transaction, which is not older than ``oldest`` was then ($3, or null for all). After a failover ids and
 #: transactions may be given out again; ``server`` tells the two servers apart.
 _READ = """
-    SELECT server, oldest, next, kind, names, since, ends
+    SELECT server, standby, oldest, next, kind, names, since, ends
     FROM (
-        SELECT pg_postmaster_start_time()::text AS server,
+        SELECT pg_postmaster_start_time()::text AS server, pg_is_in_recovery() AS standby,
             (pg_snapshot_xmin(pg_current_snapshot())::text::numeric % 4294967296)::text AS oldest,
             (SELECT min(id) FROM auth.revocations WHERE id >= $2) AS next
     ) AS snapshot
@@ -71,6 +71,10 @@ _MISSING = """
             AND tgtype::int & bits > 0))
     ORDER BY 1
 """
+
+
+class Behind(Exception):
+    """What was read is not the latest."""
 
 
 class PostgresRevocations(MemoryRevocations):
@@ -144,7 +148,7 @@ class PostgresRevocations(MemoryRevocations):
             read = None if due else await self._read(session, self, self._above, self._oldest)
             if read is None or read[0] != self._server:
                 read = await self._read_whole(session, look[0])
-        except TooMany as error:
+        except (TooMany, Behind) as error:
             self._problem = str(error)
             self._server = ""
             return
@@ -187,7 +191,9 @@ class PostgresRevocations(MemoryRevocations):
 
 
 def _take(rows: list[Any], into: MemoryRevocations) -> int:
-    """Add what was read; the number of rows. Raises TooMany."""
+    """Add what was read; the number of rows. Raises TooMany and Behind."""
+    if rows[0]["standby"]:  # behind a pooler nothing else tells it: elsewhere LISTEN fails on a standby
+        raise Behind("the database is a standby, which may be behind its primary")
     found = 0
     for row in rows:
         if row["kind"] is not None:
