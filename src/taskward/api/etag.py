@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from taskward.api.request import fields
 from taskward.problems import PRECONDITION_FAILED, Problem
 
 _ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
@@ -89,8 +90,8 @@ def not_modified(request: Request, current: str) -> bool:
 
 
 def _header(request: Request, name: bytes) -> str | None:
-    given = [value for key, value in request.scope["headers"] if key == name]
-    return b",".join(given).decode("latin-1").strip() if given else None
+    given = fields(request, name)
+    return ",".join(given).strip() if given else None
 
 
 def _versions(value: str, *, weak: bool) -> list[datetime]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from taskward.problems import (
     BAD_REQUEST,
@@ -48,6 +48,11 @@ def no_nul(value: str) -> str:
     if "\x00" in value:
         raise PydanticCustomError("nul", "must not contain the NUL character")
     return value
+
+
+def fields(request: Request, name: bytes) -> list[str]:
+    """The values of a header field, in order. Starlette's Headers would decode every field for it."""
+    return [value.decode("latin-1") for key, value in request.scope["headers"] if key == name]
 
 
 def id_in_path(request: Request) -> UUID:
@@ -102,7 +107,7 @@ def moment(text: str) -> datetime | None:
 
 def idempotency_key(request: Request) -> str | None:
     """The Idempotency-Key, or None. Raises Invalid unless it is given once, with 1 to 255 printable characters."""
-    values = request.headers.getlist("idempotency-key")
+    values = fields(request, b"idempotency-key")
     if not values:
         return None
     if len(values) > 1 or not 1 <= len(values[0]) <= 255 or not values[0].isprintable():
@@ -116,25 +121,28 @@ async def body(request: Request, *media_types: str, optional: bool = False) -> b
 
     Raises Problem when it is too large, of another media type, cut short, or missing and not ``optional``.
     """
-    read = bytearray()
-    try:
-        async for chunk in request.stream():
-            read += chunk
-            if len(read) > MAX_BODY:
-                raise Problem(CONTENT_TOO_LARGE)
-    except ClientDisconnect:  # the client is gone; 400 keeps this out of the count of our own errors
-        raise Problem(BAD_REQUEST, "The body ended early") from None
+    read = b""
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            # The client is gone. 400 keeps this out of the count of our own errors.
+            raise Problem(BAD_REQUEST, "The body ended early")
+        read += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(read) > MAX_BODY:
+            raise Problem(CONTENT_TOO_LARGE)
     if not read:
-        if request.headers.get("content-length", "0").strip("0"):
+        if any(value.strip("0") for value in fields(request, b"content-length")):
             # Content-Length announced a body: this is not the empty body of a toggle.
             raise Problem(BAD_REQUEST, "The body ended early")
         if optional:
             return b""
-    if not _is_one_of(request.headers.get("content-type", ""), media_types):
+    if not _is_one_of("".join(fields(request, b"content-type")[:1]), media_types):
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"Send the body as {' or '.join(media_types)}")
     if not read:
         raise Problem(MALFORMED_JSON, "The body is empty; send a JSON object")
-    return bytes(read)
+    return read
 
 
 def _is_one_of(content_type: str, media_types: tuple[str, ...]) -> bool:

@@ -37,6 +37,14 @@ class Endpoint(HTTPEndpoint):
         """Called with each answer before it is sent. A subclass notifies event streams here."""
 
 
+class Json(Response):
+    """An answer in JSON, with further header fields as ASGI has them: lower-case names, bytes."""
+
+    def __init__(self, body: bytes, status: int = 200, *fields: tuple[bytes, bytes]) -> None:
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json"), *fields]
+
+
 class PrivateMount(Mount):
     """A mount that matches its path and every path below.
 

@@ -14,7 +14,7 @@ import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from taskward.server.answer import OneWrite
+from taskward.server.answer import Cycle, Guarded
 from taskward.server.refusal import RENDERER, Headers, Refused, Renderer, bare
 from taskward.server.upgrades import HttpAlone
 
@@ -106,8 +106,8 @@ class Connection(HttpAlone):
         if self.expect_100_continue or self.scope["method"] == "CONNECT" or "leaving" in self.app_state:
             # After Expect or CONNECT, the next bytes could be a body, a tunnel or a request: accept none of them.
             cycle.keep_alive = False
-        cycle.transport = answer = OneWrite(self.transport, cycle.on_response, self._end)  # type: ignore[assignment]  # has the methods that are used
-        cycle.on_response = answer.done
+        cycle.__class__ = Cycle  # uvicorn has no setting for it, and the application has not started
+        cycle.transport = Guarded(self.transport, self._end)  # type: ignore[assignment]  # has the methods that are used
 
     def _ended(self) -> None:
         if self.cycle.more_body:  # the response was sent before the body was complete

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from taskward.api import described as say
 from taskward.api.openapi import Resource, operation
-from taskward.api.request import EVENT_STREAM, query
+from taskward.api.request import EVENT_STREAM, fields, query
 from taskward.api.routing import Endpoint
 from taskward.problems import Invalid
 from taskward.tasks.changes import Changes, Stream
@@ -110,11 +110,8 @@ class Streams:
 
 def origin(request: Request) -> str | None:
     """The browser tab that a change comes from: the X-Origin header, or None if it is absent or invalid."""
-    for name, value in request.scope["headers"]:
-        if name == b"x-origin":
-            text = value.decode("latin-1")
-            return text if _ORIGIN.fullmatch(text) else None
-    return None
+    value = "".join(fields(request, b"x-origin")[:1])
+    return value if _ORIGIN.fullmatch(value) else None
 
 
 def _origin_of_stream(request: Request) -> str | None:

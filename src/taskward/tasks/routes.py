@@ -12,7 +12,7 @@ from taskward.api.etag import Preconditions, conditional, etag, if_match, not_mo
 from taskward.api.openapi import Resource, operation
 from taskward.api.owner import rows_of
 from taskward.api.request import JSON, MERGE_PATCH, body, id_in_path, idempotency_key, read
-from taskward.api.routing import Endpoint
+from taskward.api.routing import Endpoint, Json
 from taskward.tasks import query
 from taskward.tasks.bodies import TASK_SCHEMA, Completion, TaskInput, TaskPatch, page_json, task_json
 from taskward.tasks.events import Streams, origin
@@ -88,7 +88,7 @@ class Collection(_Telling):
         found = await Tasks(rows).page(**wanted, limit=limit + 1)  # one more row shows whether there is a next page
         more = len(found) > limit
         next_cursor = cursor.write(rows.owner, found[limit - 1]["id"]) if more else None
-        return Response(page_json(found[:limit], next_cursor), media_type=JSON)
+        return Json(page_json(found[:limit], next_cursor))
 
     @operation(
         "createTask",
@@ -110,7 +110,7 @@ class Collection(_Telling):
         task_id = str(row["id"])
         self.created = task_id if created else None
         location = f"{request.app.state.public_url}/api/me/tasks/{task_id}"
-        return _task(row, 201 if created else 200, {"Location": location})
+        return _task(row, 201 if created else 200, (b"location", location.encode("latin-1")))
 
     @operation(
         "clearTasks",
@@ -121,7 +121,7 @@ class Collection(_Telling):
     )
     async def delete(self, request: Request) -> Response:
         deleted = await _tasks(request).clear(**query.what_to_clear(request))
-        return Response(b'{"deleted":%d}' % deleted, media_type=JSON)
+        return Json(b'{"deleted":%d}' % deleted)
 
 
 class Counts(Endpoint):
@@ -130,7 +130,7 @@ class Counts(Endpoint):
     @operation("countTasks", "Count tasks by state", {200: say.answer("The counts", "Counts")})
     async def get(self, request: Request) -> Response:
         row = await _tasks(request).counts()
-        return Response(b'{"open":%d,"completed":%d}' % (row["open"], row["completed"]), media_type=JSON)
+        return Json(b'{"open":%d,"completed":%d}' % (row["open"], row["completed"]))
 
 
 class Item(_Telling):
@@ -233,5 +233,5 @@ def _tasks(request: Request) -> Tasks:
     return Tasks(rows_of(request))
 
 
-def _task(row: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(task_json(row), status, {"ETag": etag(row), **(headers or {})}, JSON)
+def _task(row: Any, status: int = 200, *fields: tuple[bytes, bytes]) -> Response:
+    return Json(task_json(row), status, (b"etag", etag(row).encode()), *fields)
