@@ -62,3 +62,26 @@ test("light and dark are chosen here, stay chosen, and are there from the first 
   await page.emulateMedia({ colorScheme: "dark" });
   expect(await background()).toBe(dark);
 });
+
+test("what is clicked before the page's script runs is done when it runs", async ({ page }) => {
+  await signUp(page);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(/_next\/static\/.*\.js/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(`${webUrl()}/account`, { waitUntil: "commit" });
+  await page.getByRole("radio", { name: "Dark" }).click();
+  await page.getByRole("switch").click();
+  await page.getByRole("button", { name: "Delete account…" }).click();
+  await expect(page.locator("html")).not.toHaveAttribute("data-theme", "dark");
+  release();
+  await expect(page.getByRole("dialog")).toBeVisible();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await page.getByRole("button", { name: "Keep it" }).click();
+  await expect(page.getByRole("switch")).not.toBeChecked();
+  await expect(page.getByRole("radio", { name: "Dark" })).toBeChecked();
+});

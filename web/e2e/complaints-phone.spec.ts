@@ -52,7 +52,7 @@ test("no field is so small that a phone zooms into it", async ({ page }) => {
       .evaluateAll((fields) => fields.map((field) => Number.parseFloat(getComputedStyle(field).fontSize)));
   expect(Math.min(...(await sizes()))).toBeGreaterThanOrEqual(16);
   await page.goto(`${webUrl()}/account`);
-  await page.waitForTimeout(200);
+  await expect(page.getByRole("heading", { name: "Where you're signed in" })).toBeVisible();
   expect(Math.min(...(await sizes()))).toBeGreaterThanOrEqual(16);
   await page.context().clearCookies();
   for (const path of ["/sign-in", "/sign-up"]) {

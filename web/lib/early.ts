@@ -1,7 +1,7 @@
 /**
- * What the tasks page can do before its script runs, as text for an inline script: Enter in the form for new tasks is
- * kept as an unsent change, which the page sends when it wakes up; on a phone the button shows the form; other clicks
- * on check boxes and buttons are done again when somebody answers them.
+ * What a page behind sign-in can do before its script runs, as text for an inline script: Enter in the form for new tasks
+ * is kept as an unsent change, which the page sends when it wakes up; on a phone the button shows the form; other clicks
+ * on buttons, check boxes and radio buttons are done again when somebody answers them.
  */
 
 /** Set on the document's root while the form for new tasks is shown on a small screen. */
@@ -19,6 +19,16 @@ declare global {
     /** Ends, and gives back what is left to do. */
     taskwardEarly?: (() => Early) | undefined;
   }
+}
+
+/** Ends the waiting: the page is awake, and does what was clicked meanwhile. Gives back what was added. */
+export function wake(): Early["held"] {
+  const { held = [], clicked = [] } = window.taskwardEarly?.() ?? {};
+  // When the rest of the page is awake, too.
+  setTimeout(() => {
+    for (const control of clicked) control.click();
+  });
+  return held;
 }
 
 /** `owner` is in the page as data, so that the script's text is the same for everybody. */
@@ -54,7 +64,7 @@ export const EARLY = `(() => {
     if (!event.repeat) add(target.form);
   }, options);
   addEventListener("click", (event) => {
-    const control = event.target.closest("button[type=button], input[type=checkbox]");
+    const control = event.target.closest("button[type=button], input[type=checkbox], input[type=radio]");
     if (!control) return;
     if (control.matches("[data-compose]")) {
       document.documentElement.dataset.${COMPOSING} = "";

@@ -1,6 +1,8 @@
 "use client";
 /** Who one is here, how the page looks and behaves, and the way out. */
 import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { wake } from "@/lib/early";
 import { setShortcuts, setTheme, useShortcutsOn, useTheme } from "@/lib/preferences";
 import type { Theme } from "@/lib/theme";
 import { FocusKeeper } from "../focus-keeper";
@@ -32,6 +34,7 @@ export function Account({ person, hasPassword, mail, apiUrl }: AccountProps) {
   const theme = useTheme();
   const shortcuts = useShortcutsOn();
   const signOut = useSignOut();
+  useEffect(() => void wake(), []);
   return (
     <>
       <FocusKeeper />

@@ -2,6 +2,7 @@
 /** The form for new tasks: what is typed, what waits from before, and what becomes of it. */
 import { type KeyboardEvent, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { announce } from "@/lib/announce";
+import { wake } from "@/lib/early";
 import {
   FIELD_NAMES,
   FIELDS,
@@ -60,16 +61,11 @@ export function useComposer(onAdd: (words: Words) => void) {
   }
 
   // What was typed and clicked before the script ran. What was added then comes from the browser's store or from memory.
-  const wake = useRef(() => {
-    const { held = [], clicked = [] } = window.taskwardEarly?.() ?? {};
-    for (const text of held) add(readWords({ ...NOTHING_TYPED, ...text }));
+  const begin = useRef(() => {
+    for (const text of wake()) add(readWords({ ...NOTHING_TYPED, ...text }));
     if (!isBlank(typed())) note(typed());
-    // When the rest of the page is awake, too.
-    setTimeout(() => {
-      for (const control of clicked) control.click();
-    });
   });
-  useEffect(() => wake.current(), []);
+  useEffect(() => begin.current(), []);
 
   // Taken up once, as the page opens; later ones are offered, and never put under somebody's fingers.
   const opened = useRef(false);

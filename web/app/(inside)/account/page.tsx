@@ -1,5 +1,6 @@
 import type { Metadata } from "next";
 import { Account } from "@/components/account/account";
+import { Early } from "@/components/early";
 import { hasPassword } from "@/lib/server/has-password";
 import { mailWorks } from "@/lib/server/mail";
 import { personOrSignIn } from "@/lib/server/person";
@@ -11,12 +12,15 @@ export default async function AccountPage() {
   const person = await personOrSignIn("/account");
   return (
     person && (
-      <Account
-        person={person}
-        hasPassword={await hasPassword()}
-        mail={mailWorks()}
-        apiUrl={settings().apiUrl}
-      />
+      <>
+        <Early />
+        <Account
+          person={person}
+          hasPassword={await hasPassword()}
+          mail={mailWorks()}
+          apiUrl={settings().apiUrl}
+        />
+      </>
     )
   );
 }

@@ -1,7 +1,6 @@
 import type { Metadata } from "next";
-import { headers } from "next/headers";
+import { Early } from "@/components/early";
 import { TaskPage } from "@/components/tasks/task-page";
-import { EARLY } from "@/lib/early";
 import { firstPage } from "@/lib/server/first-page";
 import { personOrSignIn } from "@/lib/server/person";
 
@@ -15,11 +14,9 @@ export default async function Tasks({ searchParams }: PageProps<"/tasks">) {
   const person = await personOrSignIn(`/tasks${search}`);
   if (!person) return null;
   const first = await firstPage(person.id, query);
-  const nonce = (await headers()).get("x-nonce") ?? undefined;
   return (
     <>
-      {/* biome-ignore lint/security/noDangerouslySetInnerHtml: a constant of ours, and the nonce is this answer's own */}
-      <script nonce={nonce} dangerouslySetInnerHTML={{ __html: EARLY }} suppressHydrationWarning />
+      <Early />
       <noscript>
         <p className="card notice">Taskward needs JavaScript to show and keep your tasks.</p>
       </noscript>
