@@ -2,4 +2,8 @@
 import { defineConfig } from "@playwright/test";
 import pictures from "./screenshots.config";
 
-export default defineConfig({ ...pictures, testMatch: ["**/measure.ts", "**/cold.ts"], timeout: 240_000 });
+export default defineConfig({
+  ...pictures,
+  testMatch: ["**/measure.ts", "**/cold.ts", "**/devices.ts"],
+  timeout: 240_000,
+});
