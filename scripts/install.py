@@ -130,14 +130,16 @@ def install_uv() -> bool:
 
 
 def install_packages(what: str, arguments: list[str], uv: bool) -> None:
-    # uv does not read pip.conf, so it may not know a registry, certificate or wheel folder that is set there.
-    command = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(VENV / "bin" / "python")]
-    if uv:
+    """Install with uv, or with pip where uv fails: uv does not read pip.conf, which may name a registry or wheels."""
+    fast = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(VENV / "bin" / "python")]
+    # uv brings certificates of its own. Behind a proxy that opens TLS only those of the machine are right.
+    ways = {"uv": fast, "uv and the machine's certificates": [*fast, "--system-certs"]} if uv else {}
+    for way, command in {**ways, "pip": PIP}.items():
         try:
-            return run(what, [*command, *arguments])
+            return run(f"{what}, by {way}", [*command, *arguments])
         except InstallError:
-            print(f"• {what}: trying again with pip …", flush=True)
-    run(what, [*PIP, *arguments])
+            if way == "pip":
+                raise
 
 
 def install_web(*, tests: bool = True) -> None:
