@@ -1,10 +1,10 @@
-"""Tokens that are worthless to a thief: bound to a key that their sender proves to have, by DPoP (RFC 9449).
+"""DPoP (RFC 9449): access tokens that are bound to a key and accepted only with a proof of having it.
 
 ::
 
-    Dpop               which tokens need a proof, and whether it holds
+    Dpop               which tokens need a proof, and whether the proof is good
     ├── proof          the checks of one proof
-    ├── target         the method and URL that it must be made for
+    ├── target         the method and URL that a proof must name
     ├── nonces         nonces of the server
     └── replays        used proofs: MemoryReplays
         ├── redis      the same in a Redis or Valkey

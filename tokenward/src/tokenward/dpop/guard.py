@@ -1,4 +1,4 @@
-"""DPoP in front of an authenticator: which tokens need a proof, and whether the one that came holds (RFC 9449 §7)."""
+"""DPoP in an authenticator: which tokens need a proof, and whether the request has a good one (RFC 9449 §7)."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Presented:
-    """What a request brought: a token, whether under the scheme ``DPoP``, and the values of its DPoP headers."""
+    """The credentials of a request: the token, whether its scheme is ``DPoP``, and the values of the DPoP headers."""
 
     token: str
     bound: bool
@@ -70,11 +70,11 @@ class Dpop:
 
     @property
     def algorithms(self) -> list[str]:
-        """What a proof's ``alg`` may be, the one that every client has first (RFC 9449 §5.1)."""
+        """The accepted values of a proof's ``alg`` (RFC 9449 §5.1). ES256, which every client has, is first."""
         return sorted(self._verifier.algorithms, key=lambda name: (name != "ES256", name))
 
     def metadata(self) -> dict[str, Any]:
-        """What protected resource metadata says of proofs (RFC 9728 §2)."""
+        """The members of protected resource metadata about proofs (RFC 9728 §2)."""
         return {
             "dpop_signing_alg_values_supported": self.algorithms,
             "dpop_bound_access_tokens_required": self.required,
@@ -110,7 +110,7 @@ class Dpop:
             else:
                 async with asyncio.timeout(PATIENCE):
                     first = await self.replays.first_use(*claim)
-        except Exception as error:  # whatever a store's client raises: it cannot be said that the proof is new
+        except Exception as error:  # any error of the store: it is unknown whether the proof is new
             detail = str(error) if isinstance(error, Full) else type(error).__name__  # others may name a URL
             raise ProofsUnavailable(f"the store of used proofs: {detail}") from error
         if not first:
@@ -120,7 +120,7 @@ class Dpop:
     def holds_at_once(
         self, presented: Presented, identity: Identity[Any], request: Mapping[str, Any] | None, now: float
     ) -> bool:
-        """The same for threads. False where it is refused and where a store has to be waited for."""
+        """The same for threads. False if it is refused, or if a store would have to be waited for."""
         if not isinstance(self.replays, MemoryReplays) and "cnf" in identity.payload:
             return False
         claim = self._judge(presented, identity, request, now)
@@ -135,7 +135,7 @@ class Dpop:
         return first
 
     def _is_used_by(self, request: Mapping[str, Any] | None, key: bytes) -> bool:
-        """Whether this very request used it: an application may ask twice who is calling."""
+        """Whether this request used the proof before: an application may authenticate a request twice."""
         return request is not None and request.get(_USED) == (id(self), key)
 
     def _note_use(self, request: Mapping[str, Any] | None, key: bytes) -> None:
@@ -150,13 +150,13 @@ class Dpop:
     def _judge(
         self, presented: Presented, identity: Identity[Any], request: Mapping[str, Any] | None, now: float
     ) -> tuple[bytes, float] | None:
-        """What the store is to be asked, or None for a bearer token."""
+        """Key and seconds for the store, or None for a bearer token. Raises InvalidToken and InvalidProof."""
         if "cnf" not in identity.payload:
             if presented.bound or presented.proofs:
                 raise InvalidToken(Reason.CONFIRMATION, "a proof came with a token that is bound to no key")
             if self.required:
                 refusal = InvalidToken(Reason.CONFIRMATION, "it is bound to no key, and bearer tokens are not accepted")
-                refusal.genuine = True  # a client of before is no attacker
+                refusal.genuine = True  # a client that does not know proofs yet, not an attack
                 raise refusal
             return None
         jkt = _thumbprint_of(identity.payload["cnf"])

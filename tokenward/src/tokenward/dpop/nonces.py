@@ -1,4 +1,4 @@
-"""Nonces that the server hands out, so that no proof can be made in advance (RFC 9449 §8 and §9)."""
+"""Nonces of the server, which keep clients from making proofs in advance (RFC 9449 §8 and §9)."""
 
 import hmac
 import secrets
@@ -24,7 +24,7 @@ class Nonces:
         return self._of(int(now // self._seconds))
 
     def holds(self, nonce: object, now: float) -> bool:
-        """Whether this is a nonce of late, or the next one of a process whose clock is ahead."""
+        """Whether this is the current nonce, the one before, or the next one (of a process whose clock is ahead)."""
         if not isinstance(nonce, str):
             return False
         current = int(now // self._seconds)

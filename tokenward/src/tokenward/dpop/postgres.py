@@ -17,8 +17,8 @@ SCHEMA = """
 class PostgresReplays:
     """``pool`` is an asyncpg pool, which stays the caller's, or a DSN. Applications that fork give a DSN.
 
-    ``table`` is a name that is yours, never a client's; ``create`` makes the table. Expired rows are deleted every
-    30 s by the process that finds it due.
+    ``table`` goes into the SQL as it is, so it must not come from a client. ``create`` makes the table.
+    Expired rows are deleted every 30 s by the process that finds it due.
     """
 
     def __init__(self, pool: Any, *, table: str = "tokenward_proofs") -> None:
@@ -47,7 +47,7 @@ class PostgresReplays:
         return done == "INSERT 0 1"
 
     async def prune(self) -> None:
-        """Delete what has expired. Its own trouble is tried again 30 s later."""
+        """Delete expired rows. After an error it is tried again 30 s later."""
         with contextlib.suppress(Exception):
             pool = await self._pool()
             await pool.execute(f"DELETE FROM {self._table} WHERE expires_at < now()")  # noqa: S608 - as above

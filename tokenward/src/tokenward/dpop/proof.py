@@ -1,6 +1,6 @@
-"""A proof, judged for one request and one token: the checks of RFC 9449 §4.3 but for the last, that it was never used.
+"""The checks of a proof against one request and one token (RFC 9449 §4.3), except whether it was used before.
 
-No I/O, no waiting and no clock of its own.
+They need no I/O and no clock.
 """
 
 import base64
@@ -39,21 +39,21 @@ _MEMBERS: dict[tuple[object, object], tuple[tuple[str, ...], int | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof that holds. ``key`` names it among all others: its ``jti`` and the key that signed it, 16 bytes."""
+    """A good proof. ``key`` identifies it: 16 bytes, made from its ``jti`` and the key that signed it."""
 
     key: bytes
     issued_at: float
 
 
 class ProofVerifier:
-    """What a proof must say. ``window`` is seconds that its ``iat`` may lie before or after this moment."""
+    """Verifies proofs. ``window`` is seconds that its ``iat`` may lie before or after this moment."""
 
     def __init__(self, algorithms: Collection[str], *, window: float = 60, nonces: Nonces | None = None) -> None:
         names = frozenset(algorithms)
         self.algorithms = names | _ED25519 if names & _ED25519 else names  # two names for one algorithm (RFC 9864)
         self.window = window
         self.nonces = nonces
-        #: Proofs of one client begin alike, letter for letter: reading their key costs more than its signature.
+        #: By header segment, which all proofs of one client share: reading a key costs more than verifying a signature.
         self._keys: LRUCache[str, tuple[Mapping[str, Any], Key, str]] = LRUCache(KEYS_KEPT)
         self._lock = threading.Lock()
 
@@ -87,7 +87,7 @@ class ProofVerifier:
         self._lock = threading.Lock()
 
     def _check_header(self, header: Mapping[str, Any]) -> None:
-        """§4.3 items 4, 5 and 7. Of what may name a key, only ``jwk`` is looked at."""
+        """§4.3 items 4, 5 and 7. Only ``jwk`` may name the key."""
         typ, alg, jwk = header.get("typ"), header.get("alg"), header.get("jwk")
         if not isinstance(typ, str) or typ.lower().removeprefix("application/") != TYPE:
             raise InvalidProof(Reason.PROOF, f"its typ is not {TYPE}")
@@ -119,7 +119,7 @@ class ProofVerifier:
                 raise InvalidProof(Reason.PROOF, f"its {name} is not a number")
 
     def _check_time(self, jws: Jws, now: float) -> None:
-        """§4.3 items 10 and 11. Looked at last: a client whose clock is wrong is no attacker."""
+        """§4.3 items 10 and 11. Checked last, because a wrong clock is no attack."""
         claims = jws.claims
         off = now - claims["iat"]
         late = now - claims.get("exp", now)
@@ -128,7 +128,7 @@ class ProofVerifier:
         if max(abs(off), late, early) > self.window:
             refusal = InvalidProof(Reason.PROOF_STALE, f"made {abs(off):.0f} seconds {'ago' if off > 0 else 'ahead'}")
         elif self.nonces is not None and not self.nonces.holds(claims.get("nonce"), now):
-            refusal = InvalidProof(Reason.PROOF_NONCE, "without a nonce of late", nonce=self.nonces.issue(now))
+            refusal = InvalidProof(Reason.PROOF_NONCE, "without a current nonce", nonce=self.nonces.issue(now))
         if refusal is not None:
             refusal.genuine = True
             raise refusal
@@ -139,7 +139,7 @@ def _ath(token: str) -> bytes:
 
 
 def _thumbprint(jwk: Mapping[str, Any]) -> str:
-    """RFC 7638. Each member has its one spelling, so that a key has one thumbprint. Raises InvalidProof."""
+    """RFC 7638. Each member has one valid spelling, so that a key has one thumbprint. Raises InvalidProof."""
     kind = (jwk.get("kty"), None if jwk.get("kty") == "RSA" else jwk.get("crv"))
     try:
         members, size = _MEMBERS[kind]
@@ -148,7 +148,7 @@ def _thumbprint(jwk: Mapping[str, Any]) -> str:
             if (len(raw) != size) if size else (not raw or raw[0] == 0):
                 raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise InvalidProof(Reason.PROOF, "its jwk is no public key that is verified with here") from None
+        raise InvalidProof(Reason.PROOF, "its jwk is no public key of a supported kind") from None
     named = {"kty": kind[0], "crv": kind[1], **{member: jwk[member] for member in members}}
     return jose.thumbprint({name: value for name, value in named.items() if value is not None})
 

@@ -6,9 +6,9 @@ from tokenward.redis import storage_of
 
 
 class RedisReplays:
-    """The store at ``url``; ``prefix`` keeps apart what is told apart.
+    """The store at ``url``. Its keys begin with ``prefix``.
 
-    Atomic: the first of several calls with one key is one. A server that evicts keys when its memory is full
+    Atomic: of several calls with one key, exactly one is the first. A server that evicts keys when its memory is full
     (``maxmemory-policy``) forgets proofs early; ``noeviction`` refuses them instead. Raises ValueError, without the
     URL's password, for a URL that cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Proofs that were used a moment ago, so that none is used twice: what a store is asked, and one in memory."""
+"""The store of used proofs, so that none is accepted twice: its protocol, and a store in memory."""
 
 import heapq
 import threading
@@ -11,29 +11,29 @@ _PRUNED_AT_ONCE = 16
 
 
 class Replays(Protocol):
-    """Where used proofs are remembered: ``MemoryReplays``, or a store that processes share."""
+    """A store of used proofs: ``MemoryReplays``, or one that processes share."""
 
     async def first_use(self, key: bytes, seconds: float) -> bool:
         """True for exactly one call with this key (16 bytes) within ``seconds``, however many come at once.
 
-        Raises whatever keeps it from being known. Such a proof is not accepted.
+        Raises any error if that cannot be told. Then the proof is not accepted.
         """
 
     async def close(self) -> None: ...
 
     def forked(self) -> None:
-        """Called in a forked child: its parent's connections and locks are not to be used."""
+        """Called in a forked child, which must not use its parent's connections and locks."""
 
 
 class Full(Exception):
-    """No place is left for a further proof. Proofs are refused (503) until older ones may be forgotten."""
+    """The store is full. Proofs are refused (503) until older ones have expired."""
 
 
 class MemoryReplays:
     """Used proofs of this process, at most ``size`` of them (about 170 bytes each).
 
-    Another process does not know them: a copied proof can be used once in each, until its time is over. Nothing is
-    forgotten early: a full store raises Full.
+    Another process does not know them: within its time a copied proof can be used once in each, and again after a
+    restart. Nothing is forgotten early: a full store raises Full.
     """
 
     def __init__(self, size: int = SIZE, *, clock: Clock | None = None) -> None:

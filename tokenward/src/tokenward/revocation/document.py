@@ -1,4 +1,4 @@
-"""What one answer of a feed says: read strictly, and believed within reason."""
+"""One answer of a feed, read strictly and with bounds on what it can do."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SLACK = 600  # seconds that a revocation may be kept beyond the longest token
 
 
 class Unusable(Exception):
-    """A signed answer that is no answer of a feed; the text says why, for the log."""
+    """A signed answer that cannot be used. The text is for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Document:
     def revocations(self, now: float, longest: float) -> Iterator[Revocation]:
         """The events as this process keeps them; ``now`` is its wall clock, ``longest`` the life of a token in seconds.
 
-        Times are told by the issuer's clock, which this one may differ from: what is left of an event's life counts
-        from the answer's ``iat``. An event from the future ends the tokens that exist, and none that will be issued.
-        A kind that is not known is left out, because later versions may have more. Raises Unusable for anything else.
+        Times in the answer are of the issuer's clock, which may differ from this one. So the rest of an event's life
+        counts from the answer's ``iat``. An event from the future ends the tokens that exist, and none that will be
+        issued. Unknown kinds are left out, because later versions may have more. Raises Unusable for anything else.
         """
         for event in self.events:
             kind, value = (event.get("kind"), event.get("value")) if isinstance(event, dict) else (None, None)

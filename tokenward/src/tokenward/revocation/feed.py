@@ -82,9 +82,9 @@ class FeedRevocations(MemoryRevocations):
         self._failures = 0
         self._problem: str | None = "not read yet"
         self._cursor: str | None = None
-        self._passed: OrderedDict[str, None] = OrderedDict()  # cursors that others followed
-        self._echoes = False  # whether the feed repeats the nonce of a question, which no old answer can
-        self._offset = -math.inf  # the issuer's clock minus this one's monotonic time, at most
+        self._passed: OrderedDict[str, None] = OrderedDict()  # cursors that were followed by another one
+        self._echoes = False  # whether the feed repeats the nonce of a question, which an old answer cannot do
+        self._offset = -math.inf  # the largest difference so far between the issuer's clock and the monotonic one
 
     @property
     def lag(self) -> float:
@@ -112,7 +112,7 @@ class FeedRevocations(MemoryRevocations):
         try:
             async with self._fetcher.client(self.url) as http:
                 await self._ask(http, 0)
-        except Exception as error:  # what a library makes of hostile bytes included
+        except Exception as error:  # any error, those of libraries over hostile bytes included
             raise FeedFailed(_why(error)) from error
 
     # Following
@@ -123,7 +123,7 @@ class FeedRevocations(MemoryRevocations):
                 async with self._fetcher.client(self.url) as http:  # one connection, kept
                     while True:
                         await self._turn(http)
-            except Exception as error:  # what a library makes of hostile bytes included; each means: ask anew
+            except Exception as error:  # any error, those of libraries over hostile bytes included, means: ask again
                 await self._clock.sleep(self._failed(error))
 
     async def _turn(self, http: "httpx.AsyncClient") -> None:
@@ -134,7 +134,7 @@ class FeedRevocations(MemoryRevocations):
             _log.info("the feed of revocations is followed: %d in force", len(self))
         self._failures, self._problem = 0, None
         taken = self._clock.monotonic() - started
-        # The next question waits at the feed, unless the feed does not do so: then the pause is here.
+        # A feed that can wait holds the next question. With other feeds the pause is made here.
         pause = MIN_INTERVAL if told or (self._wait and taken >= wait / 2) else POLL
         await self._clock.sleep(max(0.0, pause - taken))
 
@@ -150,7 +150,7 @@ class FeedRevocations(MemoryRevocations):
     # Asking once
 
     async def _ask(self, http: "httpx.AsyncClient", wait: int) -> int:
-        """Ask, and take what is new: the number of events. Raises what makes the answer unusable."""
+        """Ask once and add what is new. Returns the number of events. Raises any error if the answer cannot be used."""
         import httpx
 
         started = self._now()
@@ -185,10 +185,10 @@ class FeedRevocations(MemoryRevocations):
         return Document.read(jws.claims)
 
     def _check_fresh(self, document: Document, nonce: str) -> None:
-        """An answer that was kept back or replayed says nothing about now. Raises Unusable.
+        """Refuse an answer that was held back or replayed. Raises Unusable.
 
         The nonce of the question proves it without a clock. A feed that does not repeat it is judged by its ``iat``
-        and ``exp``, and by how far its ``iat`` is behind what it was at best.
+        and ``exp``, and by how much later it came than the fastest answer so far.
         """
         if document.nonce is not None or self._echoes:
             if document.nonce != nonce:
@@ -208,10 +208,10 @@ class FeedRevocations(MemoryRevocations):
     def _go_on_from(self, before: str | None, document: Document) -> None:
         """Follow the cursor of this answer. Raises Unusable for one that was left behind."""
         if document.next != before and document.next in self._passed and not document.complete:
-            # What was told is true all the same and is kept. What is missing cannot be known, so all is asked for.
+            # The events in it are genuine and are kept. Others may be missing, so the whole list is asked for.
             self._cursor = None
             raise Unusable("it went back to an earlier cursor")
-        if document.complete:  # an issuer restored from a backup may come by the same cursors again
+        if document.complete:  # an issuer that was restored from a backup may use the same cursors again
             self._passed.clear()
         elif before is not None and document.next != before:
             self._passed[before] = None
@@ -225,7 +225,7 @@ async def _aside(size: int, work: Callable[[], T]) -> T:
 
 
 def _why(error: Exception) -> str:
-    """Only texts of this package: those of libraries could hold the URL."""
+    """The reason in this package's own words: texts of libraries could hold the URL."""
     if isinstance(error, InvalidToken):
         return error.detail
     if isinstance(error, FetchFailed | Unusable | TooMany):

@@ -88,7 +88,7 @@ class Listener:
         try:
             async with asyncio.timeout(PATIENCE):
                 await session.fetch("SELECT pg_notify($1, $2)", channel, payload)
-        except Exception:  # whatever the driver raises, the loop below finds the connection dead
+        except Exception:  # any error of the driver; the loop finds a dead connection
             self._wake.set()
             return False
         return True
@@ -110,7 +110,7 @@ class Listener:
             try:
                 session, self._successor = self._successor or await self._open(LATE), None
                 await self._follow(session)
-            except Exception as error:  # drivers raise what they like; each of it means: connect anew
+            except Exception as error:  # any error of the driver means: connect again
                 if self.problem is None or failures == 0:
                     _log.warning("the listening connection was lost: %s", type(error).__name__)
                 failures = 0 if self.problem is None else failures + 1
@@ -148,7 +148,7 @@ class Listener:
                 # It is given twice the time, so that a server that is slow by nature is not asked for ever anew.
                 self._successor = await self._open(min(2 * late.patience, PATIENCE))
                 break
-            except Exception as error:  # drivers raise what they like
+            except Exception as error:  # any error of the driver
                 self.problem = type(error).__name__
                 await _pause(failures := failures + 1)
         late.connection.terminate()  # what waits for its answer fails
@@ -182,7 +182,7 @@ class Listener:
             return
         try:
             heard(payload)
-        except Exception:  # anybody with a login can notify: what makes no sense is dropped
+        except Exception:  # any role of the database can notify: a payload that cannot be read is dropped
             _log.exception("a notification on %s could not be read", channel)
 
 

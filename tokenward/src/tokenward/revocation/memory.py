@@ -177,7 +177,7 @@ class MemoryRevocations:
         for observer in self.observers:
             try:
                 observer()
-            except Exception:  # an observer's own trouble must not keep a revocation from being believed
+            except Exception:  # an observer that fails must not stop a revocation
                 _log.exception("an observer of revocations failed")
 
 

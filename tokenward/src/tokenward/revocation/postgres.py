@@ -78,7 +78,7 @@ class Behind(Exception):
 
 
 class PostgresRevocations(MemoryRevocations):
-    """``listener`` is started and closed by whoever made it; ``max_lag`` is seconds.
+    """The caller starts and closes ``listener``. ``max_lag`` is seconds.
 
     ``problem`` is None, or what keeps revocations from arriving, in words for an operator.
     """
@@ -112,7 +112,7 @@ class PostgresRevocations(MemoryRevocations):
         return self._problem or (self._listener.problem if self.lag > self.max_lag else None)
 
     async def read(self) -> None:
-        """Read everything once, on a connection of its own. Raises what the driver raises."""
+        """Read the whole list once, on a new connection. Raises what the driver raises."""
         connection = await self._listener.connect()
         self._server = ""  # no server has been read yet
         try:
@@ -123,7 +123,7 @@ class PostgresRevocations(MemoryRevocations):
     async def revoke(self, revocations: Iterable[Revocation]) -> None:
         """Write revocations into the table, so that every process hears of them. Raises what the driver raises.
 
-        The table knows no issuers: what is written ends the tokens of every issuer that this name has tokens of.
+        The table has no column for the issuer: a row ends the tokens of every issuer that uses this value.
         """
         ending = list(revocations)
         if not ending:
@@ -156,7 +156,7 @@ class PostgresRevocations(MemoryRevocations):
             state = getattr(error, "sqlstate", None)
             if state not in _UNREADABLE:
                 raise
-            # The connection is well, so others may go on with it. This set is not: its lag grows.
+            # The connection works, so other looks may go on with it. This set is out of date: its lag grows.
             self._problem = _UNREADABLE[state]
             self._server = ""
             return

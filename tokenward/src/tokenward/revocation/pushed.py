@@ -21,7 +21,7 @@ Claims = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What one token says: which token it is, for how many seconds it must not come again, and what it ends."""
+    """A pushed token: its ``jti``, the seconds for which it must not be taken again, and the revocations in it."""
 
     jti: str
     seconds: float

@@ -40,7 +40,7 @@ _log = logging.getLogger("tokenward")
 
 
 class Revoker(Protocol):
-    """What is told of revocations: MemoryRevocations for this process, PostgresRevocations for every process."""
+    """Takes revocations: MemoryRevocations for this process, PostgresRevocations for every process."""
 
     async def revoke(self, revocations: Iterable[Revocation]) -> None: ...
 
@@ -77,7 +77,7 @@ class RevocationReceiver:
             raise ValueError("audience: is not set: the aud of pushed tokens, such as your client id")
         self._clock = clock or Clock()
         self._replays = MemoryReplays(clock=self._clock) if replays is None else replays
-        self._owed: dict[bytes, None] = {}  # taken, but what they end could not be kept: they may come again
+        self._owed: dict[bytes, None] = {}  # taken, but their revocations could not be stored: they may be sent again
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -88,7 +88,7 @@ class RevocationReceiver:
             await self._answer(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        """For a receiver that is an application of its own; one that is mounted shares its application's."""
+        """The lifespan of a receiver that is not mounted in another application."""
         await receive()
         async with running(self._authenticator):
             await send({"type": "lifespan.startup.complete"})
@@ -116,7 +116,7 @@ class RevocationReceiver:
             _log.warning("a pushed token was refused: %s (%s)", refusal.reason, refusal.detail)
             code = _CODES.get(refusal.reason, "invalid_request") if media == PUSH else "invalid_request"
             await _send(send, 400, _told(media, code, refusal.detail))
-        except Exception as failure:  # keys, stores and databases fail as they like; the issuer tries again
+        except Exception as failure:  # any error of key sources, stores and databases; the issuer tries again
             known = isinstance(failure, KeysUnavailable | TooMany | Full)
             _log.warning("a pushed token could not be taken: %s", failure if known else type(failure).__name__)
             await _send(send, 503, _told(media, "temporarily_unavailable", "try again later"))
