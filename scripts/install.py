@@ -241,7 +241,8 @@ def run(what: str, command: list[str], cwd: Path = ROOT) -> None:
     done = subprocess.run(
         command,
         cwd=cwd,
-        env=os.environ | {"PATH": path()},
+        # Node.js brings certificates of its own, too. From 22.19 on it then takes those of the machine as well.
+        env={"NODE_USE_SYSTEM_CA": "1"} | os.environ | {"PATH": path()},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
