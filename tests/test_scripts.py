@@ -1,8 +1,7 @@
-"""scripts/install.py, scripts/run.py and scripts/browser.py, run in a folder of their own."""
+"""scripts/run.py and scripts/browser.py, run in a folder of their own."""
 
 import contextlib
 import http.server
-import importlib.util
 import os
 import shutil
 import signal
@@ -12,11 +11,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from tests.support.process import ROOT, answers, free_port, program, until
+from tests.support.script import script
 
 WEB = """
 import { createServer } from "node:http";
@@ -30,15 +29,6 @@ writeFileSync("pid", String(process.pid));
 """
 
 needs_node = pytest.mark.skipif("CI" not in os.environ and not shutil.which("node"), reason="Node.js is not installed")
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -203,67 +193,6 @@ def test_the_environment_wins_over_the_file_and_the_file_over_what_fits(
     assert env["GITHUB_CLIENT_ID"] == "handed-on"
     monkeypatch.setenv("JWT_SECRET", "s" * 32)
     assert "JWKS_URL" not in run.environment(), "the two exclude each other"
-
-
-def test_a_stamp_holds_until_a_file_or_a_word_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install = script("install")
-    monkeypatch.setattr(install, "ROOT", tmp_path)
-    lock, stamp = tmp_path / "lock", tmp_path / "stamp"
-    lock.write_text("one")
-    assert not install.Stamp(stamp, [lock], "v20").holds()
-    install.Stamp(stamp, [lock], "v20").write()
-    assert install.Stamp(stamp, [lock], "v20").holds()
-    assert not install.Stamp(stamp, [lock], "v24").holds()
-    lock.write_text("two")
-    assert not install.Stamp(stamp, [lock], "v20").holds()
-
-
-def test_make_run_installs_nothing_of_the_web_client_that_only_tests_need(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install = script("install")
-    ran: list[list[str]] = []
-
-    def npm_ci(_: str, command: list[str], cwd: Path) -> None:
-        ran.append(command)
-        shutil.rmtree(cwd / "node_modules", ignore_errors=True)  # as npm ci does
-        (cwd / "node_modules").mkdir()
-
-    monkeypatch.setattr(install, "ROOT", tmp_path)
-    monkeypatch.setattr(install, "WEB", tmp_path)
-    monkeypatch.setattr(install, "install_node", lambda: "v20")
-    monkeypatch.setattr(install, "run", npm_ci)
-    (tmp_path / "package-lock.json").write_text("one")
-    for tests in (False, False, True, False, True):
-        install.install_web(tests=tests)
-    assert ["--omit=dev" in command for command in ran] == [True, False], "each is installed once"
-    shutil.rmtree(tmp_path / "node_modules")
-    install.install_web(tests=False)
-    (tmp_path / "package-lock.json").write_text("two")
-    install.install_web(tests=True)
-    assert ["--omit=dev" in command for command in ran[2:]] == [True, False]
-
-
-def test_build_outputs_are_not_among_its_sources(tmp_path: Path) -> None:
-    for name in ("app/page.tsx", "package.json", ".next/BUILD_ID", "node_modules/x/index.js", "e2e/a.spec.ts"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = [str(path.relative_to(tmp_path)) for path in script("install").sources(tmp_path)]
-    assert found == ["app/page.tsx", "package.json"]
-
-
-@pytest.mark.parametrize(
-    ("said", "good"), [("v20.9.0", True), ("v24.19.0", True), ("v20.8.1", False), ("v8.0.0", False)]
-)
-def test_only_a_node_that_is_new_enough_is_used(
-    said: str, good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install = script("install")
-    monkeypatch.setattr(install, "path", lambda: str(tmp_path))
-    assert install.node_version() is None
-    (tmp_path / "node").write_text(f"#!/bin/sh\necho {said}\n")
-    (tmp_path / "node").chmod(0o755)
-    assert install.node_version() == (said if good else None)
 
 
 @pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
