@@ -88,13 +88,14 @@ async def measure(database_url: str) -> list[Case]:
     issuer = Issuer()
     async with AsyncExitStack() as stack:
         apps: dict[str, Any] = {}
-        for mode in ("off", "accept", "require"):
+        for mode in ("off", "accept", "require", "database"):
             settings = Settings(
                 database_url=database_url,
                 jwks_url=issuer.jwks_url,
                 jwt_issuer=issuer.url,
                 jwt_audience=issuer.audience,
-                dpop=mode,
+                dpop="require" if mode == "database" else mode,
+                dpop_replays="database" if mode == "database" else "auto",
             )
             app = create_app(settings, http=httpx.AsyncClient(transport=issuer.transport()))
             apps[mode] = (await stack.enter_async_context(LifespanManager(app))).app
@@ -103,6 +104,7 @@ async def measure(database_url: str) -> list[Case]:
             Case("accept, bearer token", apps["accept"], issuer, None),
             Case("accept, proof by ES256", apps["accept"], issuer, Holder("ES256")),
             Case("require, proof by ES256", apps["require"], issuer, Holder("ES256")),
+            Case("the same, used ones in the database", apps["database"], issuer, Holder("ES256")),
             Case("require, proof by EdDSA", apps["require"], issuer, Holder("EdDSA")),
             Case("require, proof by RS256", apps["require"], issuer, Holder("RS256")),
         ]
@@ -151,10 +153,10 @@ async def alone() -> dict[str, list[float]]:
 
 def show(title: str, times: dict[str, list[float]]) -> None:
     base = statistics.median(next(iter(times.values())))
-    print(f"{title:<26}{'µs':>8}{'more':>8}")
+    print(f"{title:<36}{'µs':>8}{'more':>8}")
     for name, found in times.items():
         middle = statistics.median(found)
-        print(f"{name:<26}{middle:>8.1f}{middle - base:>+8.1f}")
+        print(f"{name:<36}{middle:>8.1f}{middle - base:>+8.1f}")
 
 
 def main() -> None:

@@ -23,6 +23,9 @@ async def test_check_says_what_proofs_are_judged_by_and_where_they_are_remembere
     assert shared.code == 1
     assert any("proof for https://api.example.com, no other tokens" in line for line in shared.lines)
     assert any("store of counts" in line and "no bound token is accepted" in line for line in shared.lines)
+    kept = await shell.run("check", DPOP="require", DPOP_REPLAYS="database", **down)
+    assert any(line == "✓ dpop: used proofs are remembered in the database" for line in kept.lines)
+    assert any("store of counts" in line and "no bound token" not in line for line in kept.lines)
 
 
 @pytest.mark.parametrize(("mode", "bound", "code", "said"), [

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tokenward import Authenticator, InvalidToken, RevocationsUnavailable
+from tokenward import Authenticator, Identity, InvalidToken, RevocationsUnavailable
 from tokenward.revocation import MemoryRevocations, Revocation
+from tokenward.revocation.memory import TooMany
 from world import World, world
 
 FAR = 9e9
@@ -143,3 +144,47 @@ def test_observers_hear_of_changes_only_and_a_failing_one_stops_nothing() -> Non
     revocations.add([sid("one")])
     revocations.add([sid("one")])
     assert heard == [1]
+
+
+@pytest.mark.parametrize("issuer", ["", "https://app.example", "https://other.example"])
+@pytest.mark.parametrize("kind", ["sid", "sub", "grant"])
+def test_every_revocation_is_found_beside_any_other(kind: Any, issuer: str) -> None:
+    named = {"sid": "one", "sub": "ada", "grant": "ada app"}[kind]
+    ended = Revocation(kind, named, 1000, FAR, issuer)
+    others = [
+        Revocation("sid", "two", 0, FAR),
+        Revocation("sub", "ada", 1, FAR),
+        Revocation("sub", "bob", FAR, FAR),
+        Revocation("grant", "bob app", FAR, FAR),
+        Revocation("sid", "one", 0, FAR, "https://third.example"),
+    ]
+    claims = {"sid": "one", "iat": 500, "client_id": "app"}
+    identity: Identity = Identity("ada", "https://app.example", 0, 0, claims, claims)
+    for number in range(1 << len(others)):
+        beside = [each for bit, each in enumerate(others) if number >> bit & 1]
+        revocations = MemoryRevocations()
+        revocations.add(beside)
+        assert not revocations.is_revoked(identity)
+        revocations.add([ended])
+        assert revocations.is_revoked(identity) is (issuer in ("", identity.issuer))
+        assert (revocations.revoked_by(identity) is not None) is revocations.is_revoked(identity)
+
+
+def test_columns_are_taken_like_single_revocations() -> None:
+    heard: list[int] = []
+    revocations = MemoryRevocations(max_entries=4)
+    revocations.observers.append(lambda: heard.append(len(revocations)))
+    revocations.add_many("sid", ["one", "two"], [FAR, FAR])
+    revocations.add_many("sid", ["two", "one", "one"], [1.0, 2.0, FAR + 1])  # known: the later end stays
+    revocations.add_many("sub", ["ada"], [FAR], [500])
+    revocations.add_many("sid", [], [])
+    assert heard == [2, 3]
+    token = {"sid": "none", "iat": 499}
+    assert revocations.is_revoked(Identity("ada", "", 0, 0, token, token))
+    assert not revocations.is_revoked(Identity("bob", "", 0, 0, token, token))
+    found = revocations.revoked_by(Identity("bob", "", 0, 0, {}, {"sid": "one", "iat": 0}))
+    assert found is not None
+    assert found.expires_at == FAR + 1
+    with pytest.raises(TooMany):
+        revocations.add_many("sid", ["four", "five"], [FAR, FAR])
+    assert len(revocations) == 4

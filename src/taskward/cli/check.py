@@ -192,6 +192,8 @@ def _proofs(settings: Settings) -> Iterator[Finding]:
     others = "bearer tokens as well" if settings.dpop == "accept" else "no other tokens"
     where = settings.public_url or "whatever the request's Host header says"
     yield Finding("dpop", True, f"bound tokens are accepted with a proof for {where}, {others}")
+    if settings.dpop_replays == "database":
+        yield Finding("dpop", True, "used proofs are remembered in the database")
     if settings.public_url is None:
         advice = "Set PUBLIC_URL, or a proxy that changes the Host header makes every proof wrong"
         yield Finding("dpop", None, "PUBLIC_URL is not set", advice)
