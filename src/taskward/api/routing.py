@@ -45,6 +45,19 @@ class Json(Response):
         self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json"), *fields]
 
 
+class ResourceRoute(Route):
+    """Starlette's Route, faster: a path with another number of slashes is not matched with the regular expression."""
+
+    def __init__(self, path: str, endpoint: type[Endpoint]) -> None:
+        super().__init__(path, endpoint)
+        self._slashes = path.count("/")
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["path"].count("/") - scope["root_path"].count("/") != self._slashes:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 class PrivateMount(Mount):
     """A mount that matches its path and every path below.
 

@@ -70,7 +70,7 @@ class Database:
         self._used: dict[Any, _Use] = {}  # all connections
         self._generation = 0  # connections of an earlier generation are not used again
         self._empty = 0  # pool records whose connection was discarded
-        self._closing = False
+        self._closed = True
         self._watch: asyncio.Task[None] | None = None
         self.engine = self._create_engine()
         self._pool = self._pool_of(self.engine)
@@ -92,12 +92,12 @@ class Database:
         return engine
 
     async def open(self) -> None:
-        self._closing = False
+        self._closed = False
         self._watch = asyncio.create_task(self._watch_deadlines())
 
     async def close(self) -> None:
         """Wait up to the timeout for running statements, then close every connection. No further statement starts."""
-        self._closing = True
+        self._closed = True
         if self._watch is None:
             return
         deadline = time.monotonic() + self._timeout
@@ -141,10 +141,11 @@ class Database:
         answer) it is discarded.
         """
         deadline = time.monotonic() + self._timeout
-        try:
-            await self._take_slot(deadline)
-        except Exception as error:
-            raise translated(error) from error
+        if self._closed or not self._slots.take_free():
+            try:
+                await self._take_slot(deadline)
+            except Exception as error:
+                raise translated(error) from error
         try:
             pooled = self._idle_connection() or await self._any_connection(deadline)
             connection: Any = pooled.driver_connection
@@ -188,7 +189,7 @@ class Database:
             raise
 
     def _check_open(self) -> None:
-        if self._closing or self._watch is None:
+        if self._closed:
             raise asyncpg.InterfaceError("the database is closed")
 
     def _idle_connection(self) -> PoolProxiedConnection | None:

@@ -11,10 +11,16 @@ class Slots:
         self._free = size
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
 
+    def take_free(self) -> bool:
+        """Take a slot if one is free."""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
     async def take(self, deadline: float) -> None:
         """Take a slot. Raises TimeoutError at the first ``expire`` after the deadline."""
-        if self._free:
-            self._free -= 1
+        if self.take_free():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((deadline, turn))

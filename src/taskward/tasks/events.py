@@ -8,13 +8,12 @@ from collections.abc import Callable
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from taskward.api import described as say
 from taskward.api.openapi import Resource, operation
 from taskward.api.request import EVENT_STREAM, fields, query
-from taskward.api.routing import Endpoint
+from taskward.api.routing import Endpoint, ResourceRoute
 from taskward.problems import Invalid
 from taskward.tasks.changes import Changes, Stream
 from tokenward import Clock, Identity
@@ -153,7 +152,7 @@ class Events(Endpoint):
 EVENTS = Resource(
     tag="events",
     description="Changes as they happen",
-    routes=[Route("/{user_id}/events", Events)],
+    routes=[ResourceRoute("/{user_id}/events", Events)],
     schemas={},
     parameters={
         "origin": say.query(

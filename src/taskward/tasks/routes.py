@@ -4,7 +4,6 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from taskward.api import cursor
 from taskward.api import described as say
@@ -12,7 +11,7 @@ from taskward.api.etag import Preconditions, conditional, etag, if_match, not_mo
 from taskward.api.openapi import Resource, operation
 from taskward.api.owner import rows_of
 from taskward.api.request import JSON, MERGE_PATCH, body, id_in_path, idempotency_key, read
-from taskward.api.routing import Endpoint, Json
+from taskward.api.routing import Endpoint, Json, ResourceRoute
 from taskward.tasks import query
 from taskward.tasks.bodies import TASK_SCHEMA, Completion, TaskInput, TaskPatch, page_json, task_json
 from taskward.tasks.events import Streams, origin
@@ -219,10 +218,10 @@ TASKS = Resource(
     tag="tasks",
     description="A person's own tasks",
     routes=[
-        Route("/{user_id}/tasks", Collection),
-        Route("/{user_id}/tasks/counts", Counts),
-        Route("/{user_id}/tasks/{id}", Item),
-        Route("/{user_id}/tasks/{id}/complete", Complete),
+        ResourceRoute("/{user_id}/tasks", Collection),
+        ResourceRoute("/{user_id}/tasks/counts", Counts),
+        ResourceRoute("/{user_id}/tasks/{id}", Item),
+        ResourceRoute("/{user_id}/tasks/{id}/complete", Complete),
     ],
     schemas=_SCHEMAS,
     parameters=_PARAMETERS,
