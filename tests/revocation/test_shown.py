@@ -204,7 +204,7 @@ async def test_clocks_five_minutes_apart(postgres: EmbeddedPostgres, tmp_path: P
         async with replicas(issuer, postgres.url(), postgres.url(), tmp_path, 1, JWT_LEEWAY="300") as one:
             took = []
             for name, (statement, by) in EVENTS.items():
-                sub, sid = f"{name}{minutes}-p", f"{name}{minutes}-s"
+                sub, sid = f"clocks {minutes}: {name}-p", f"clocks {minutes}: {name}-s"
                 token = await one.signed_in(sub, sid)
                 await one.database.execute(statement, sid if by == "sid" else sub)
                 took.append(await one.refused(token, time.monotonic()))
