@@ -72,7 +72,7 @@ test("a new version was put in place and this page's files are gone: it says so 
   await page.keyboard.press("?");
   // What cannot be shown is done all the same when its time to be undone is over.
   await page.getByRole("button", { name: "Delete There" }).click();
-  await expect.poll(() => storedTitles(page), { timeout: 15_000 }).toEqual([]);
+  await expect.poll(() => storedTitles(page)).toEqual([]);
   await expect(composer(page)).toHaveValue("half a thought");
   await page.unroute(/_next\/static\/.*\.js/);
   await page.reload();

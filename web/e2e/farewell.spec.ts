@@ -4,7 +4,6 @@ import { apiUrl, authorization, expect, signUp, stored, test, webUrl } from "./s
 test("while an account is being deleted nobody gets a token for it; an interrupted deletion lapses", async ({
   page,
 }) => {
-  test.setTimeout(120_000);
   const { email } = await signUp(page);
   const status = async () => (await page.request.get(`${webUrl()}/api/auth/token`)).status();
   await connected(async (client) => {
@@ -32,7 +31,6 @@ test("while an account is being deleted nobody gets a token for it; an interrupt
 });
 
 test("what a token still writes after its person was deleted by hand is swept away", async ({ page }) => {
-  test.setTimeout(120_000);
   const { email } = await signUp(page);
   const tasks = `${apiUrl()}/api/me/tasks`;
   const headers = await authorization(page, "POST", tasks);

@@ -13,10 +13,10 @@ test("what one device does is on the other by itself, words half-typed or not", 
   await heard;
   await composer(phone).fill("half a thought");
   await add(page, "From the desk");
-  await expect(row(phone, "From the desk")).toBeVisible({ timeout: 3_000 });
+  await expect(row(phone, "From the desk")).toBeVisible();
   await expect(phone.getByRole("link", { name: "All 2" })).toBeVisible();
   await row(phone, "Shared").getByRole("checkbox").click();
-  await expect(page.getByRole("checkbox", { name: "Shared" })).toBeChecked({ timeout: 3_000 });
+  await expect(page.getByRole("checkbox", { name: "Shared" })).toBeChecked();
   await expect(composer(phone)).toHaveValue("half a thought");
   await phone.context().close();
 });
@@ -34,8 +34,8 @@ test("one tab of a browser holds the stream, and its own changes are not told to
   await add(page, "Told by the first tab");
   await expect(row(other, "Told by the first tab")).toBeVisible();
   await change(page, "Told by the first tab", { title: "Changed by a script" });
-  await expect(row(other, "Changed by a script")).toBeVisible({ timeout: 3_000 });
-  await expect(row(page, "Changed by a script")).toBeVisible({ timeout: 3_000 });
+  await expect(row(other, "Changed by a script")).toBeVisible();
+  await expect(row(page, "Changed by a script")).toBeVisible();
   expect(streams).toHaveLength(1);
 });
 
@@ -71,7 +71,7 @@ test("a tab that is hidden for a minute lets go of the stream, and another one t
   await page.clock.fastForward("00:31");
   await expect.poll(() => [open(page), open(other)]).toEqual([0, 1]);
   await change(other, "Before", { title: "While it was hidden" });
-  await expect(row(other, "While it was hidden")).toBeVisible({ timeout: 3_000 });
+  await expect(row(other, "While it was hidden")).toBeVisible();
   // Seen again, it shows what is there now, and leaves the stream where it is.
   await show("visible");
   await expect(row(page, "While it was hidden")).toBeVisible();

@@ -84,7 +84,7 @@ test("the database goes away: nobody is signed out, and everything comes back", 
   } finally {
     await control("database/start");
   }
-  await expect(row(page, "Deep")).toBeVisible({ timeout: 15_000 });
+  await expect(row(page, "Deep")).toBeVisible();
   await settled(page);
   expect(await storedTitles(page)).toContain("Waiting for the database");
 });
