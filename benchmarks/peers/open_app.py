@@ -10,7 +10,7 @@ from taskward import app
 from taskward.cli.main import main
 from tokenward import Identity
 
-PEOPLE = {user: Identity(user, "", 0, time.time() + 3600, {}) for user in USERS}
+PEOPLE = {user: Identity(user, "", 0, time.time() + 3600, {}, {}) for user in USERS}
 
 
 class Believing:
