@@ -34,7 +34,7 @@ async def open_at(database_url: str) -> int:
 
 def connections() -> int:
     """Connections that are in memory, open or closed."""
-    return sum(type(found) is asyncpg.Connection for found in gc.get_objects())
+    return sum(type(found) is asyncpg.Connection and not found.is_closed() for found in gc.get_objects())
 
 
 async def cancelled(task: asyncio.Future[Any], *, again: bool) -> None:

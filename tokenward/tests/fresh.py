@@ -61,5 +61,7 @@ def environment(python: str, folder: Path, *what: str) -> Path:
         steps = [[python, "-m", "venv", folder / "env"], [*pip, "install", "--quiet", *what], [*pip, "check"]]
     for step in steps:
         done = run(*step)
+        if done.returncode != 0 and step[0] == uv:
+            done = run(*step, "--system-certs")  # behind a proxy that opens TLS
         assert done.returncode == 0, done.stdout + done.stderr
     return inside
