@@ -117,6 +117,18 @@ async def test_a_cancelled_request_takes_its_connection_with_it_and_the_next_is_
     assert pool.usage() == (1, 1)
 
 
+async def test_a_discarded_connection_is_no_line_in_the_log(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    pool = await make(1)
+    assert await pid(pool)
+    with caplog.at_level("INFO"):
+        request = asyncio.ensure_future(fetch(pool, "SELECT pg_sleep(5)"))
+        await asyncio.sleep(0.05)
+        request.cancel()
+        await asyncio.gather(request, return_exceptions=True)
+    assert pool.usage() == (0, 0)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("turns", range(8))
 async def test_a_cancelled_waiter_does_not_leak_its_slot(make: Make, turns: int) -> None:
     """At whichever moment the cancellation falls, even in the one in which the turn has come."""

@@ -33,7 +33,7 @@ async def open_at(database_url: str) -> int:
 
 
 def connections() -> int:
-    """Connections that are in memory, open or closed."""
+    """Open connections in memory."""
     return sum(type(found) is asyncpg.Connection and not found.is_closed() for found in gc.get_objects())
 
 

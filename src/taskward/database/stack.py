@@ -3,6 +3,7 @@
 SQLAlchemy's own asyncio pool keeps its connections in an asyncio.Queue, which costs 4 µs for each request.
 """
 
+import logging
 from typing import Any
 
 from sqlalchemy.pool import Pool
@@ -16,6 +17,8 @@ class Stack(Pool):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        # SQLAlchemy names a logger after the class: this one would be ours, and shown at LOG_LEVEL=info.
+        self.logger = logging.getLogger("sqlalchemy.pool.Stack")
         self._idle: list[ConnectionPoolEntry] = []
 
     def checkedin(self) -> int:
