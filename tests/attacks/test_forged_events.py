@@ -185,7 +185,7 @@ def _(it: World) -> None:
     it.answers(it.forged(iss=ABSENT, events=[{**VICTIM, "iss": "https://other.example"}]))
 
 
-@attack("kinds that nobody knows")
+@attack("unknown kinds")
 def _(it: World) -> None:
     it.answers(it.forged(events=[{**VICTIM, "kind": kind} for kind in ("SID", "sid ", "all", "*", "jti", "")]))
 

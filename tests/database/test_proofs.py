@@ -29,7 +29,7 @@ async def test_a_proof_is_new_once_and_deleted_when_its_time_is_over(
     await asyncio.sleep(0.1)
     await other.first_use(b"next" * 4, 60)
     async with asyncio.timeout(5):
-        while await driver.fetchval("SELECT count(*) FROM used_proofs") != 2:  # noqa: ASYNC110 - the database tells nobody
+        while await driver.fetchval("SELECT count(*) FROM used_proofs") != 2:  # noqa: ASYNC110 - the database sends no event
             await asyncio.sleep(0.01)
     assert await driver.fetchval("SELECT relpersistence::text FROM pg_class WHERE relname = 'used_proofs'") == "u"
     await driver.execute("DROP TABLE used_proofs")

@@ -93,7 +93,7 @@ async def test_the_page_of_proofs_unavailable_shows_a_store_that_is_down(
     bound = issuer.token("ada", cnf=holder.cnf)
     settings = {
         "DPOP": "accept",
-        "RATE_LIMIT_STORAGE_URL": f"redis+unix://{tmp_path}/nobody-listens.sock",
+        "RATE_LIMIT_STORAGE_URL": f"redis+unix://{tmp_path}/absent.sock",
         "METRICS_PORT": str(port),
     }
     async with issuer.serve() as jwks, serving(issuer, jwks, url, tmp_path, **settings) as service:

@@ -22,6 +22,14 @@ async function ready(page: Page, title: string): Promise<void> {
   await expect.poll(() => kept(page)).toContain(title);
 }
 
+/** A new person's only task, remembered. */
+async function remember(page: Page, title: string) {
+  const person = await signUp(page);
+  await add(page, title);
+  await ready(page, title);
+  return person;
+}
+
 /** Everything in the browser's store of answers, as text: addresses and bodies. */
 async function kept(page: Page): Promise<string> {
   return page.evaluate(async () => {
@@ -86,9 +94,7 @@ test("reloaded without a connection, the list is there with everything that was 
 test("nothing of the service, of Better Auth and of a page with somebody's name is kept by the worker", async ({
   page,
 }) => {
-  const person = await signUp(page);
-  await add(page, "Remembered");
-  await ready(page, "Remembered");
+  const person = await remember(page, "Remembered");
   await page.goto(`${webUrl()}/account`);
   await page.goto(`${webUrl()}/tasks`);
   await expect(row(page, "Remembered")).toBeVisible();
@@ -107,9 +113,7 @@ test("signing out forgets it; without a connection the next one sees nothing of 
   page,
   context,
 }) => {
-  await signUp(page);
-  await add(page, "Ada's secret");
-  await ready(page, "Ada's secret");
+  await remember(page, "Ada's secret");
   await signOut(page);
   await expect.poll(() => kept(page)).not.toContain("Ada's secret");
   expect(await names(page)).not.toContain("taskward-memory");
@@ -132,9 +136,7 @@ test("a session that ended elsewhere: once that is known, nothing is remembered,
   page,
   context,
 }) => {
-  const person = await signUp(page);
-  await add(page, "Remembered");
-  await ready(page, "Remembered");
+  const person = await remember(page, "Remembered");
   await composer(page).fill("half a thought");
   await context.clearCookies();
   await page.reload();
@@ -148,9 +150,7 @@ test("a page that cannot be had without a connection says so, and comes when it 
   page,
   context,
 }) => {
-  await signUp(page);
-  await add(page, "Remembered");
-  await ready(page, "Remembered");
+  await remember(page, "Remembered");
   await context.setOffline(true);
   await page.goto(`${webUrl()}/account`);
   await expect(page.getByRole("heading", { name: "This page needs a connection" })).toBeVisible();
@@ -165,9 +165,7 @@ test("a page that could not be had comes by itself, also where no event says tha
   page,
   context,
 }) => {
-  await signUp(page);
-  await add(page, "Remembered");
-  await ready(page, "Remembered");
+  await remember(page, "Remembered");
   await page.addInitScript(() =>
     window.addEventListener("online", (event) => event.stopImmediatePropagation(), true),
   );
