@@ -8,7 +8,7 @@ from taskward.tasks.changes import COLLECT_SECONDS, Changes
 
 
 class Sent:
-    """Stands for the listener: keeps the payloads, and answers at once."""
+    """Stands for the listener: keeps the payloads, and takes a while as a server does."""
 
     def __init__(self) -> None:
         self.payloads: list[str] = []
@@ -19,6 +19,7 @@ class Sent:
 
     async def notify(self, channel: str, payload: str) -> bool:
         self.payloads.append(payload)
+        await asyncio.sleep(0.01)  # meanwhile more is noted
         return True
 
 
