@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from taskward.database.engine import Database
 from taskward.database.statement import ServerQuestion
@@ -56,6 +56,83 @@ async def test_sequential_statements_use_one_connection(make: Make) -> None:
     pool = await make(5)
     assert len({await pid(pool) for _ in range(10)}) == 1
     assert pool.usage() == (1, 1)
+
+
+class Pooled:
+    """What SQLAlchemy's pool tells: how often a connection was taken from it and returned to it."""
+
+    def __init__(self, database: Database) -> None:
+        self.taken = self.returned = 0
+        event.listen(database.engine.sync_engine, "checkout", self._take)
+        event.listen(database.engine.sync_engine, "checkin", self._return)
+
+    def _take(self, *_: Any) -> None:
+        self.taken += 1
+
+    def _return(self, *_: Any) -> None:
+        self.returned += 1
+
+    async def all_returned(self) -> None:
+        async with asyncio.timeout(10):
+            while self.returned < self.taken:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_connection_stays_checked_out_while_requests_follow_one_another_and_then_returns_to_the_pool(
+    make: Make,
+) -> None:
+    database = await make(2)
+    pooled = Pooled(database)
+    before = {await pid(database) for _ in range(20)}
+    assert (pooled.taken, pooled.returned) == (1, 0)
+    await pooled.all_returned()
+    assert database.usage() == (1, 1)
+    assert {await pid(database)} == before, "the pool hands out the same connection"
+    assert (pooled.taken, database.opened) == (2, 1)
+
+
+async def test_a_connection_lost_in_the_pool_is_replaced_without_a_failed_request(
+    make: Make, database_url: str
+) -> None:
+    database = await make(2)
+    pooled = Pooled(database)
+    before = await pid(database)
+    await pooled.all_returned()
+    await end_session(database_url, before)
+    assert await pid(database) != before
+    assert database.usage() == (1, 1)
+
+
+async def test_another_user_of_the_engine_gets_a_connection_that_no_request_uses(make: Make) -> None:
+    """An extension may work with SQLAlchemy's own connections beside the requests."""
+    database = await make(2)
+    pooled = Pooled(database)
+    before = await pid(database)
+    async with database.engine.connect() as connection:
+        assert await connection.scalar(text("SELECT pg_backend_pid()")) != before
+        assert await pid(database) == before
+    await pooled.all_returned()
+    async with database.engine.connect() as connection:
+        assert await connection.scalar(text("SELECT pg_backend_pid()"))
+
+
+@pytest.mark.parametrize("returned", [False, True])
+async def test_closing_closes_the_connections_that_are_checked_out_and_those_in_the_pool(
+    make: Make, database_url: str, caplog: pytest.LogCaptureFixture, returned: bool
+) -> None:
+    database = await make(3)
+    pooled = Pooled(database)
+    processes = {row[0][0] for row in await asyncio.gather(*(fetch(database, SLOW_PID) for _ in range(3)))}
+    if returned:
+        await pooled.all_returned()
+    await database.close()
+    connection = await asyncpg.connect(database_url)
+    async with asyncio.timeout(10):
+        while await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = any($1)", processes):
+            await asyncio.sleep(0.01)
+    await connection.close()
+    assert database.usage() == (0, 0)
+    assert not caplog.records
 
 
 async def test_there_are_never_more_connections_than_slots_and_every_request_is_served(make: Make) -> None:
@@ -258,11 +335,12 @@ async def test_a_server_that_has_gone_silent_costs_one_timeout_and_not_one_for_e
     assert await pid(pool) not in old
 
 
-async def test_a_connection_unused_for_too_long_is_replaced_without_a_wait(make: Make) -> None:
+@pytest.mark.parametrize("wait", [0.1, 1.5], ids=["while it is checked out", "in the pool"])
+async def test_a_connection_unused_for_too_long_is_replaced_without_a_wait(make: Make, wait: float) -> None:
     pool = await make(2, idle=0.05)
     before = await pid(pool)
     assert await pid(pool) == before
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(wait)
     assert await pid(pool) != before
     assert pool.usage() == (1, 1)
 

@@ -1,14 +1,17 @@
 """The database: SQLAlchemy's AsyncEngine, with one statement and one round trip for each request.
 
 SQLAlchemy owns the pool and compiles the statements. A compiled statement runs on the checked-out asyncpg connection:
-``AsyncConnection.execute`` would take four times the processor time (benchmarks/NOTES.md). Errors of the driver leave
-this file as DatabaseUnavailable, except for bugs, which answer 500.
+``AsyncConnection.execute`` would take four times the processor time. While requests follow one another, a connection
+stays checked out for the next one: a checkout for each would cost a tenth of a request (benchmarks/NOTES.md). Errors of
+the driver leave this file as DatabaseUnavailable, except for bugs, which answer 500.
 """
 
 import asyncio
 import contextlib
+import math
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -20,7 +23,6 @@ from uuid_utils.compat import uuid4
 from taskward.database.connecting import Connector
 from taskward.database.failures import BECAME_REPLICA, TO_BE_REPEATED, driver_error, sqlstate, translated
 from taskward.database.slots import Slots
-from taskward.database.stack import Stack
 from taskward.database.statement import ServerQuestion, Statement
 
 Row = Mapping[str, Any]
@@ -28,16 +30,21 @@ Connect = Callable[[], Awaitable[Any]]
 
 #: Deadlines are checked this often, as a fraction of the timeout.
 _GRAIN = 0.05
+#: Seconds for which a connection stays checked out after its last request.
+_KEEP = 0.5
 
 
-class _Use:
-    """The generation of a connection, and when it was last used."""
+class _Held:
+    """An open connection. ``pooled`` is its last checkout."""
 
-    __slots__ = ("generation", "since")
+    __slots__ = ("connection", "deadline", "generation", "pooled", "since")
 
-    def __init__(self, generation: int) -> None:
+    def __init__(self, pooled: PoolProxiedConnection, generation: int) -> None:
+        self.pooled = pooled
+        self.connection: Any = pooled.driver_connection
         self.generation = generation
-        self.since = time.monotonic()
+        self.since = time.monotonic()  # when it was last used
+        self.deadline = 0.0  # of the request that uses it
 
 
 class Database:
@@ -66,14 +73,13 @@ class Database:
         self._idle = idle
         self._size = pool_size
         self._slots = Slots(pool_size)
-        self._busy: dict[Any, float] = {}  # connections in use: deadline
-        self._used: dict[Any, _Use] = {}  # all connections
+        self._open: dict[Any, _Held] = {}  # all connections
+        self._busy: set[_Held] = set()  # those in use
+        self._free: deque[_Held] = deque()  # those checked out and not in use; the last was used last
         self._generation = 0  # connections of an earlier generation are not used again
-        self._empty = 0  # pool records whose connection was discarded
         self._closed = True
         self._watch: asyncio.Task[None] | None = None
         self.engine = self._create_engine()
-        self._pool = self._pool_of(self.engine)
 
     def _create_engine(self) -> AsyncEngine:
         def connect() -> Any:
@@ -86,7 +92,9 @@ class Database:
         engine = create_async_engine(
             "postgresql+asyncpg://",
             creator=connect,
-            poolclass=Stack,  # Slots bounds it, and waits without a greenlet
+            pool_size=self._size,
+            max_overflow=-1,  # Slots bounds it, and waits without a greenlet
+            pool_use_lifo=True,
             pool_reset_on_return=None,  # single statements leave nothing to roll back
         )
         return engine
@@ -105,21 +113,15 @@ class Database:
             for _ in range(self._size):
                 await self._slots.take(deadline)
         self._watch.cancel()
-        for connection in list(self._busy):
-            connection.terminate()
+        for held in self._busy:
+            held.connection.terminate()
         # SQLAlchemy's dispose() has no timeout, and a silent server does not answer a close.
-        idle = [connection.close(timeout=self._timeout) for connection in self._used if not connection.is_closed()]
+        idle = [connection.close(timeout=self._timeout) for connection in self._open if not connection.is_closed()]
         await asyncio.gather(*idle, return_exceptions=True)
+        self._give_back(unused_since=math.inf)
         self.engine.sync_engine.dispose(close=False)
-        self._pool = self._pool_of(self.engine)
-        self._used.clear()
-        self._empty = 0
+        self._open.clear()
         self._slots = Slots(self._size)
-
-    @staticmethod
-    def _pool_of(engine: AsyncEngine) -> Stack:
-        assert isinstance(engine.pool, Stack)  # noqa: S101 - the pool class given to create_async_engine
-        return engine.pool
 
     def of(self, owner: str) -> "Rows":
         """The rows of ``owner``: the only way to run a statement on a table."""
@@ -131,8 +133,7 @@ class Database:
 
     def usage(self) -> tuple[int, int]:
         """The numbers of open and of idle connections."""
-        idle = self._pool.checkedin() - self._empty
-        return len(self._busy) + idle, idle
+        return len(self._open), len(self._open) - len(self._busy)
 
     async def _run(self, statement: Statement, arguments: list[Any]) -> list[Row]:
         """All rows of one statement.
@@ -147,28 +148,33 @@ class Database:
             except Exception as error:
                 raise translated(error) from error
         try:
-            pooled = self._idle_connection() or await self._any_connection(deadline)
-            connection: Any = pooled.driver_connection
-            self._busy[connection] = deadline
+            held = self._free_connection() or await self._check_out(deadline)
+            held.deadline = deadline
+            self._busy.add(held)
+            fit = False
             try:
                 while True:
                     try:
-                        fit = False
                         rows: list[Row]
                         if statement.apart and self._connector.distributed:
-                            rows = await _run_apart(connection, statement, arguments)
+                            rows = await _run_apart(held.connection, statement, arguments)
                         else:
-                            rows = await connection.fetch(statement.sql, *arguments)
+                            rows = await held.connection.fetch(statement.sql, *arguments)
                         fit = True
                         break
                     except asyncpg.PostgresError as error:
                         fit = getattr(error, "severity_en", None) == "ERROR"  # FATAL ends the session
                         if not fit or sqlstate(error) not in TO_BE_REPEATED or time.monotonic() > deadline - 0.1:
                             raise
+                    fit = False  # a request that is cancelled here discards the connection
                     await asyncio.sleep(random.random() / 50)  # noqa: S311 - jitter, so that the two do not collide again
             finally:
-                del self._busy[connection]
-                self._give_back(pooled, connection, fit=fit)
+                self._busy.discard(held)
+                if fit and held.generation == self._generation:
+                    held.since = time.monotonic()
+                    self._free.append(held)
+                else:
+                    self._discard(held.pooled)
         except Exception as error:
             if sqlstate(driver_error(error)) == BECAME_REPLICA:
                 self._generation += 1  # reconnect, to find the new primary
@@ -192,18 +198,17 @@ class Database:
         if self._closed:
             raise asyncpg.InterfaceError("the database is closed")
 
-    def _idle_connection(self) -> PoolProxiedConnection | None:
-        """The connection used last, taken without a greenlet. None if SQLAlchemy would have to connect."""
-        if self._empty or not self._pool.checkedin():
-            return None
-        pooled = self._pool.connect()
-        if self._is_fit(pooled.driver_connection):
-            return pooled
-        self._discard(pooled)
+    def _free_connection(self) -> _Held | None:
+        """The connection used last, if one is still checked out."""
+        while self._free:
+            held = self._free.pop()
+            if self._is_fit(held):
+                return held
+            self._discard(held.pooled)
         return None
 
-    async def _any_connection(self, deadline: float) -> PoolProxiedConnection:
-        """A connection, opened if needed. If the request is cancelled while connecting, the connection is discarded."""
+    async def _check_out(self, deadline: float) -> _Held:
+        """A connection of the pool, opened if needed. If the request is cancelled meanwhile, it is discarded."""
         while True:
             generation = self._generation
             opening = asyncio.create_task(self.engine.raw_connection())
@@ -214,41 +219,30 @@ class Database:
                 opening.add_done_callback(self._abandoned)
                 opening.cancel()
                 raise
-            if pooled.record_info.pop("empty", False):  # type: ignore[union-attr]  # a pooled connection has a record
-                self._empty -= 1
-            connection = pooled.driver_connection
-            if connection not in self._used:
-                self._used[connection] = _Use(generation)
-                return pooled
-            if self._is_fit(connection):
-                return pooled
+            held = self._open.setdefault(pooled.driver_connection, _Held(pooled, generation))
+            held.pooled = pooled
+            if self._is_fit(held):
+                return held
             self._discard(pooled)
 
     def _abandoned(self, opening: "asyncio.Task[PoolProxiedConnection]") -> None:
         if not opening.cancelled() and opening.exception() is None:
             self._discard(opening.result())
 
-    def _is_fit(self, connection: Any) -> bool:
+    def _is_fit(self, held: _Held) -> bool:
         """Whether a connection is open, of the current generation, and was used within ``idle`` seconds."""
-        use = self._used[connection]
-        fresh = use.generation == self._generation and time.monotonic() - use.since < self._idle
-        return fresh and not connection.is_closed()
+        fresh = held.generation == self._generation and time.monotonic() - held.since < self._idle
+        return fresh and not held.connection.is_closed()
 
     def _discard(self, pooled: PoolProxiedConnection) -> None:
-        """Close a connection. SQLAlchemy keeps its record, empty, and connects when the record is next checked out."""
-        self._used.pop(pooled.driver_connection, None)
-        if not pooled.record_info.get("empty"):  # type: ignore[union-attr]  # as above
-            pooled.record_info["empty"] = True  # type: ignore[index]  # as above
-            self._empty += 1
+        """Close a connection. SQLAlchemy keeps its record and connects when the record is next checked out."""
+        self._open.pop(pooled.driver_connection, None)
         pooled.invalidate()
 
-    def _give_back(self, pooled: PoolProxiedConnection, connection: Any, *, fit: bool) -> None:
-        use = self._used[connection]
-        if fit and use.generation == self._generation:
-            use.since = time.monotonic()
-            pooled.close()
-        else:
-            self._discard(pooled)
+    def _give_back(self, unused_since: float) -> None:
+        """Return the connections to SQLAlchemy's pool that no request has used since."""
+        while self._free and self._free[0].since < unused_since:
+            self._free.popleft().pooled.close()
 
     async def _watch_deadlines(self) -> None:
         """Enforce the deadlines of all requests in one task: a timer for each would cost a tenth of a request."""
@@ -256,9 +250,10 @@ class Database:
             await asyncio.sleep(self._timeout * _GRAIN)
             now = time.monotonic()
             self._slots.expire(now)
-            silent = [connection for connection, deadline in self._busy.items() if deadline < now]
-            for connection in silent:
-                connection.terminate()  # its statement ends with an error
+            self._give_back(now - _KEEP)
+            silent = [held for held in self._busy if held.deadline < now]
+            for held in silent:
+                held.connection.terminate()  # its statement ends with an error
             if silent:
                 self._generation += 1  # idle connections are probably lost too; each would cost a timeout
 
