@@ -74,7 +74,7 @@ class Pooled:
 
     async def all_returned(self) -> None:
         async with asyncio.timeout(10):
-            while self.returned < self.taken:
+            while self.returned < self.taken:  # noqa: ASYNC110 - SQLAlchemy calls, and knows no asyncio.Event
                 await asyncio.sleep(0.01)
 
 
@@ -128,7 +128,9 @@ async def test_closing_closes_the_connections_that_are_checked_out_and_those_in_
     await database.close()
     connection = await asyncpg.connect(database_url)
     async with asyncio.timeout(10):
-        while await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = any($1)", processes):
+        while await connection.fetchval(  # noqa: ASYNC110 - the state of another process is asked for
+            "SELECT count(*) FROM pg_stat_activity WHERE pid = any($1)", processes
+        ):
             await asyncio.sleep(0.01)
     await connection.close()
     assert database.usage() == (0, 0)

@@ -10,11 +10,12 @@ from taskward.problems import Invalid
 _CHECK_BYTES = 6
 
 
-def write(owner: str, last: UUID) -> str:
-    return base64.urlsafe_b64encode(last.bytes + _check(owner, last.bytes)).decode()
+def write(owner: str, last: str) -> str:
+    raw = UUID(last).bytes
+    return base64.urlsafe_b64encode(raw + _check(owner, raw)).decode()
 
 
-def read(owner: str, cursor: str) -> UUID:
+def read(owner: str, cursor: str) -> str:
     """The id in a cursor. Raises Invalid for a cursor that was not made for this owner.
 
     The check bytes detect mistakes. They are not a security measure: every statement selects rows by owner anyway.
@@ -27,7 +28,7 @@ def read(owner: str, cursor: str) -> UUID:
     if len(decoded) != 16 + _CHECK_BYTES or decoded[16:] != _check(owner, last):
         message = "is not a cursor of this list; take next_cursor as it came, or start without one"
         raise Invalid([{"field": "cursor", "message": message}])
-    return UUID(bytes=last)
+    return str(UUID(bytes=last))
 
 
 def _check(owner: str, last: bytes) -> bytes:

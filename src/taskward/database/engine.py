@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
-from uuid_utils.compat import uuid4
+from uuid_utils import uuid4
 
 from taskward.database.connecting import Connector
 from taskward.database.failures import BECAME_REPLICA, TO_BE_REPEATED, driver_error, sqlstate, translated

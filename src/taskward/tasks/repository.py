@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from taskward.api.etag import ANY_VERSION, Preconditions
 from taskward.database.engine import Row, Rows
@@ -27,7 +26,7 @@ class Tasks:
         self._rows = rows
 
     async def page(
-        self, *, completed: bool | None = None, search: str = "", after: UUID | None = None, limit: int = 50
+        self, *, completed: bool | None = None, search: str = "", after: str | None = None, limit: int = 50
     ) -> list[Row]:
         """At most ``limit`` tasks, newest first, older than ``after``; ``search`` in title or description."""
         statement = sql.listing(by_state=completed is not None, after=after is not None, search=bool(search))
@@ -44,7 +43,7 @@ class Tasks:
         """A value that differs after every change of these tasks."""
         return tuple((await self._rows.all(sql.VERSION, {}))[0].values())
 
-    async def get(self, task_id: UUID) -> Row:
+    async def get(self, task_id: str) -> Row:
         """Raises Problem (not found)."""
         return _only(await self._rows.all(sql.GET, {"id": task_id}))
 
@@ -67,7 +66,7 @@ class Tasks:
             # The key expired between the two statements, so it is free now.
         raise DatabaseUnavailable("the idempotency key could be neither created nor read, three times")
 
-    async def change(self, task_id: UUID, changes: Mapping[str, Any], only_if: Preconditions = ANY_VERSION) -> Row:
+    async def change(self, task_id: str, changes: Mapping[str, Any], only_if: Preconditions = ANY_VERSION) -> Row:
         """Set the given fields. Raises Problem (not found, or precondition failed)."""
         if not changes:
             row = await self.get(task_id)
@@ -75,11 +74,11 @@ class Tasks:
             return row
         return await self._change(sql.changing(frozenset(changes), only_if.guards), task_id, changes, only_if)
 
-    async def toggle(self, task_id: UUID, only_if: Preconditions = ANY_VERSION) -> Row:
+    async def toggle(self, task_id: str, only_if: Preconditions = ANY_VERSION) -> Row:
         """Make a completed task open and an open one completed. Raises the errors of ``change``."""
         return await self._change(sql.changing(frozenset({"toggle"}), only_if.guards), task_id, {}, only_if)
 
-    async def delete(self, task_id: UUID, only_if: Preconditions = ANY_VERSION) -> None:
+    async def delete(self, task_id: str, only_if: Preconditions = ANY_VERSION) -> None:
         """Delete one task. Raises the errors of ``change``."""
         await self._change(sql.deleting(only_if.guards), task_id, {}, only_if)
 
@@ -89,7 +88,7 @@ class Tasks:
         return len(await self._rows.all(statement, {"completed": completed, "until": until}))
 
     async def _change(
-        self, statement: Statement, task_id: UUID, values: Mapping[str, Any], only_if: Preconditions
+        self, statement: Statement, task_id: str, values: Mapping[str, Any], only_if: Preconditions
     ) -> Row:
         rows = await self._rows.all(statement, {**values, "id": task_id, **only_if.versions})
         if not rows and only_if.guards:
@@ -99,7 +98,7 @@ class Tasks:
 
 
 def _new(task: TaskInput) -> dict[str, Any]:
-    return {"id": uuid7(), **vars(task)}
+    return {"id": str(uuid7()), **vars(task)}
 
 
 def _only(rows: list[Row]) -> Row:

@@ -106,9 +106,8 @@ class Collection(_Telling):
         key = idempotency_key(request)
         task = read(TaskInput, await body(request, JSON))
         row, created = (await tasks.create(task), True) if key is None else await tasks.create_once(task, key)
-        task_id = str(row["id"])
-        self.created = task_id if created else None
-        location = f"{request.app.state.public_url}/api/me/tasks/{task_id}"
+        self.created = row["id"] if created else None
+        location = f"{request.app.state.public_url}/api/me/tasks/{row['id']}"
         return _task(row, 201 if created else 200, (b"location", location.encode("latin-1")))
 
     @operation(

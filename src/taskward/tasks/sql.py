@@ -7,16 +7,22 @@ formatted in Python: then no setting of the session changes an answer.
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, false, func, insert, literal_column, or_, select, update
+from sqlalchemy import bindparam, cast, delete, false, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.types import DateTime, Integer, LargeBinary, String, Uuid
+from sqlalchemy.types import DateTime, Integer, LargeBinary, String, Text, Uuid
 
 from taskward.database.statement import OWNER, Statement
 from taskward.tasks.bodies import FIELDS, WRITABLE
 from taskward.tasks.table import idempotency_keys, tasks
 
-COLUMNS = tuple(tasks.c[name] for name in FIELDS)
+
+def _shown(column: Any) -> Any:
+    """The column as it is returned: a UUID as text, because Python needs it only to print it."""
+    return cast(column, Text).label(column.name) if isinstance(column.type, Uuid) else column
+
+
+COLUMNS = tuple(_shown(tasks.c[name]) for name in FIELDS)
 
 _id: Any = bindparam("id", type_=Uuid)
 _mine = tasks.c.user_id == OWNER
@@ -95,7 +101,7 @@ CREATE_ONCE = Statement(
 CREATED_BEFORE = Statement(
     select(
         idempotency_keys.c.fingerprint,
-        idempotency_keys.c.task_id,
+        _shown(idempotency_keys.c.task_id),
         idempotency_keys.c.created_at.label("first_created_at"),
         *COLUMNS,
     )
