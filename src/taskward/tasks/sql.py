@@ -1,7 +1,7 @@
 """The SQL of the tasks, written in SQLAlchemy Core and compiled once.
 
-Citus refuses STABLE functions of a column in RETURNING and SET, so there are none. Columns are returned in binary and
-formatted in Python: then no setting of the session changes an answer.
+Citus refuses STABLE functions of a column in RETURNING and SET, so there are none. Times are returned in binary
+and formatted in Python: then no setting of the session changes an answer.
 """
 
 from functools import cache
