@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from tests.revocation.conftest import SIGN_IN
+from tests.support.revocations import SIGN_IN
 from tests.support.service import Service, eventually, serving
 from tokenward.testing.issuer import Issuer
 

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from taskward.cli.main import main
-from tests.revocation.conftest import REVOKE, Start, seconds_until
+from tests.revocation.conftest import Start
+from tests.support.revocations import REVOKE, seconds_until
 from tokenward.testing import Issuer
 
 

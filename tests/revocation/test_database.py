@@ -8,7 +8,8 @@ import time
 import asyncpg
 import pytest
 
-from tests.revocation.conftest import REVOKE, SIGN_IN, SIGN_OUT, Start, kill_listeners, seconds_until, until_in_step
+from tests.revocation.conftest import Start
+from tests.support.revocations import REVOKE, SIGN_IN, SIGN_OUT, kill_listeners, seconds_until, until_in_step
 
 LIMIT = 1.0
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from taskward.tasks.changes import EVERYBODY, MAX_PAYLOAD, digest, payload
-from tests.revocation.conftest import REVOKE, Start, kill_listeners, listen, seconds_until
+from tests.revocation.conftest import Start
+from tests.support.revocations import REVOKE, kill_listeners, listen, seconds_until
 
 
 async def made(client: httpx.AsyncClient, **more: object) -> str:

@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 
 from taskward.cli.main import main
-from tests.revocation.conftest import Start, listen, seconds_until, until_in_step
+from tests.revocation.conftest import Start
+from tests.support.revocations import listen, seconds_until, until_in_step
 from tokenward.testing import Feed, Issuer
 
 LIMIT = 1.0

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from taskward.database.aside import connector
-from tests.revocation.conftest import REVOKE, kill_listeners
 from tests.revocation.replicas import Wire
+from tests.support.revocations import REVOKE, kill_listeners
 from tokenward import Clock, Identity
 from tokenward.revocation.listener import LATE, REST, Listener
 from tokenward.revocation.postgres import PAGE, PostgresRevocations

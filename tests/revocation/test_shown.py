@@ -19,9 +19,9 @@ import pytest_asyncio
 from taskward.database.aside import connector
 from taskward.database.migrate import upgrade
 from taskward.embedded import EmbeddedPostgres
-from tests.revocation.conftest import REVOKE, SCHEMA, SIGN_OUT, kill_listeners, listen
 from tests.revocation.replicas import NO_DATABASE, Four, Wire, accepted, replicas
 from tests.support.postgres_faults import SETTINGS, administrator, pgbouncer, replica_of, stopped
+from tests.support.revocations import REVOKE, SCHEMA, SIGN_OUT, kill_listeners, listen, with_revocations
 from tests.support.service import eventually
 from tokenward.revocation.listener import Listener
 from tokenward.revocation.postgres import PostgresRevocations
@@ -42,10 +42,8 @@ async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Em
     await asyncio.to_thread(server.start)
     try:
         await asyncio.to_thread(upgrade, server.url())
-        connection = await asyncpg.connect(server.url())
-        await connection.execute(SCHEMA)
-        await connection.close()
-        yield server
+        async with with_revocations(server.url()):
+            yield server
     finally:
         await asyncio.to_thread(server.stop)
 

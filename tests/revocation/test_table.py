@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from taskward.database.aside import connector
-from tests.revocation.conftest import REVOKE, Start, seconds_until
+from tests.revocation.conftest import Start
+from tests.support.revocations import REVOKE, seconds_until
 from tokenward import Clock
 from tokenward.revocation import Revocation
 from tokenward.revocation.listener import Listener
