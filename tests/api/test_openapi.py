@@ -89,6 +89,13 @@ def test_the_copy_that_the_web_client_is_made_from_is_the_document(document: Any
     assert json.loads((TESTS.parent / "web" / "openapi.json").read_text()) == document
 
 
+def test_a_client_receives_every_member_of_a_task_that_it_may_send(document: Any) -> None:
+    task, whole, patch = (
+        set(document["components"]["schemas"][name]["properties"]) for name in ("Task", "TaskInput", "TaskPatch")
+    )
+    assert patch == whole < task
+
+
 async def test_schemathesis_finds_nothing(served: str, issuer: Issuer, tmp_path: Path) -> None:
     """Every check it has, against a real socket, for a bounded time, as two people who must not see each other."""
     people = [

@@ -27,6 +27,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+pytest.register_assert_rewrite(f"{__package__}.saying")  # a failed assertion there shows the values, too
+
 IN_PROCESS = "taskward.test"
 """The name by which the application in this process is called."""
 

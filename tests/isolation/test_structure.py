@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,39 +22,11 @@ from taskward.tasks import sql as statements
 from taskward.tasks.repository import Tasks
 from tests.conftest import Introduce
 from tests.isolation.test_isolation import EVENTS, NOWHERE, REQUESTS
+from tests.support.crowd import STATEMENTS
 
 SRC = Path(taskward.__file__).parent
 
 TABLES = "|".join(metadata.tables)
-
-FIELDS = ("title", "description", "completed", "toggle")
-SUBSETS = [
-    frozenset(fields)
-    for size in range(1, 4)
-    for fields in itertools.combinations(FIELDS, size)
-    if not {"toggle", "completed"} <= set(fields)
-]
-GUARDS = [frozenset(guards) for size in range(3) for guards in itertools.combinations(statements.GUARDS, size)]
-VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "listing": [
-        dict(zip(("by_state", "after", "search"), flags, strict=True))
-        for flags in itertools.product((False, True), repeat=3)
-    ],
-    "changing": [{"fields": fields, "guards": guards} for fields in SUBSETS for guards in GUARDS],
-    "deleting": [{"guards": guards} for guards in GUARDS],
-    "clearing": [{"until": until} for until in (False, True)],
-}
-"""How each function that makes statements is called; one without a line here is noticed below."""
-
-
-def all_statements() -> Iterator[tuple[str, Statement]]:
-    for name, value in vars(statements).items():
-        if isinstance(value, Statement):
-            yield name, value
-    for name, calls in VARIANTS.items():
-        for call in calls:
-            said = (sorted(value) if isinstance(value, frozenset) else value for value in call.values())
-            yield f"{name} {dict(zip(call, said, strict=True))}", getattr(statements, name)(**call)
 
 
 def belongs_to_the_owner(statement: Statement) -> None:
@@ -83,7 +53,7 @@ def belongs_to_the_owner(statement: Statement) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "statement"), list(all_statements()), ids=lambda value: value if isinstance(value, str) else ""
+    ("name", "statement"), STATEMENTS.items(), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_every_statement_is_tied_to_its_owner_at_every_table(name: str, statement: Statement) -> None:
     belongs_to_the_owner(statement)
@@ -95,7 +65,7 @@ def test_no_way_to_make_a_statement_is_left_out_here() -> None:
         for name, value in vars(statements).items()
         if callable(value) and getattr(value, "__module__", "") == statements.__name__ and not name.startswith("_")
     }
-    assert makers == set(VARIANTS)
+    assert makers == {name.partition("(")[0] for name in STATEMENTS if "(" in name}
 
 
 def test_a_repository_is_made_for_one_owner_and_no_method_takes_a_user() -> None:

@@ -16,6 +16,7 @@ import asyncpg
 from taskward.database.connecting import Connector
 from taskward.database.statement import Statement
 from taskward.tasks import sql as statements
+from taskward.tasks.bodies import WRITABLE, TaskInput
 
 EVERYBODY, HEAVY, USUAL = 300_000, "heavy", "person-7"
 """A third of all tasks is one person's; the others have 200 each. A fifth of everybody's is open."""
@@ -58,8 +59,7 @@ def every_statement() -> Iterator[tuple[str, Statement]]:
 
 
 def _made_by(name: str, function: Any) -> Iterator[tuple[str, Statement]]:
-    fields = ("title", "description", "completed")
-    subsets = chain.from_iterable(combinations(fields, size) for size in range(1, 4))
+    subsets = chain.from_iterable(combinations(WRITABLE, size + 1) for size in range(len(WRITABLE)))
     values: dict[str, list[Any]] = {
         "bool": [False, True],
         "fields": [*map(frozenset, subsets), frozenset({"toggle"})],
@@ -122,9 +122,7 @@ class Planner:
         everything = {
             "owner": owner,
             "id": uuid4() if statement in (statements.CREATE, statements.CREATE_ONCE) else await self.some_id(owner),
-            "title": "A title",
-            "description": None,
-            "completed": True,
+            **TaskInput(title="A title", completed=True).model_dump(),
             "key": "key-1",
             "fingerprint": b"\0" * 32,
             "pattern": "%nothing is like that%",

@@ -21,6 +21,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from taskward.tasks.bodies import TaskInput
 from tests.conftest import Person, connection
 
 TASKS = "/api/me/tasks"
@@ -71,7 +72,7 @@ def stored(name: str, value: Any) -> Any:
 
 def meant(body: dict[str, Any]) -> dict[str, Any]:
     """The task that a whole body describes; bodies of one meaning count as the same body."""
-    whole = {"description": None, "completed": False, **body}
+    whole = {**TaskInput(title="the rest by default").model_dump(), **body}
     return {name: stored(name, value) for name, value in whole.items()}
 
 
