@@ -2,21 +2,20 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiProblem } from "@/lib/api/problem";
 import type { Op } from "@/lib/tasks/ops";
 import { Outbox, type Outcome } from "@/lib/tasks/outbox";
+import { base, words } from "./tasks";
 
 let count = 0;
 const common = (): Pick<Op, "id" | "at" | "state" | "attempts"> => {
   count += 1;
   return { id: `op-${count}`, at: "2026-11-21T09:00:00Z", state: "queued", attempts: 0 };
 };
-const base = { title: "a", description: null, updatedAt: "2026-11-21T08:00:00Z" };
-const add = (title: string): Op => ({ ...common(), kind: "add", title, description: null });
+const add = (title: string): Op => ({ ...common(), kind: "add", ...words({ title }) });
 const edit = (taskId: string, title: string): Op => ({
   ...common(),
   kind: "edit",
   taskId,
-  base,
-  title,
-  description: null,
+  base: base(),
+  ...words({ title }),
 });
 const toggle = (taskId: string, completed: boolean): Op => ({
   ...common(),
@@ -29,7 +28,7 @@ const remove = (taskId: string): Op => ({
   ...common(),
   kind: "delete",
   taskId,
-  base,
+  base: base(),
   completed: false,
   state: "held",
 });

@@ -3,26 +3,16 @@ import { ApiProblem } from "@/lib/api/problem";
 import type { Tagged, Task, TasksApi } from "@/lib/api/tasks";
 import type { EditOp, Op } from "@/lib/tasks/ops";
 import { Replay, Versions } from "@/lib/tasks/replay";
+import { AT, base, task, words } from "./tasks";
 
-const T0 = "2026-11-21T08:00:00Z";
-const T1 = "2026-11-21T09:00:00Z";
-const task = (changes: Partial<Task> = {}): Task => ({
-  id: "t",
-  title: "a",
-  description: null,
-  completed: false,
-  created_at: T0,
-  updated_at: T0,
-  ...changes,
-});
+const T1 = "2026-11-21T10:00:00Z";
 const tagged = (changes: Partial<Task> = {}): Tagged => {
   const made = task(changes);
   return { task: made, etag: `"${made.updated_at}"` };
 };
-const common = { id: "op", at: T0, state: "sending", attempts: 1 } as const;
-const base = { title: "a", description: null, updatedAt: T0 };
-const edit: EditOp = { ...common, kind: "edit", taskId: "t", base, title: "mine", description: null };
-const remove: Op = { ...common, kind: "delete", taskId: "t", base, completed: false };
+const common = { id: "op", at: AT, state: "sending", attempts: 1 } as const;
+const edit: EditOp = { ...common, kind: "edit", taskId: "t", base: base(), ...words({ title: "mine" }) };
+const remove: Op = { ...common, kind: "delete", taskId: "t", base: base(), completed: false };
 
 function replay(api: Partial<TasksApi>) {
   const publish = vi.fn(async () => {});
@@ -34,7 +24,7 @@ describe("replaying a change", () => {
     const patch = vi.fn(async () => tagged({ title: "mine", updated_at: T1 }));
     const { send } = replay({ edit: patch });
     expect(await send(edit)).toEqual({ state: "done" });
-    expect(patch).toHaveBeenCalledWith("t", { title: "mine" }, `"${T0}"`);
+    expect(patch).toHaveBeenCalledWith("t", { title: "mine" }, `"${AT}"`);
   });
 
   it("goes on when only the tick changed meanwhile, naming the newer version", async () => {
@@ -92,8 +82,8 @@ describe("replaying a change", () => {
   it("gives an addition its id as Idempotency-Key, and learns the real one", async () => {
     const post = vi.fn(async () => tagged({ id: "real" }));
     const { send } = replay({ add: post });
-    const op: Op = { ...common, kind: "add", title: "a", description: null };
+    const op: Op = { ...common, kind: "add", ...words() };
     expect(await send(op)).toEqual({ state: "done", becomes: "real" });
-    expect(post).toHaveBeenCalledWith({ title: "a", description: null }, "op");
+    expect(post).toHaveBeenCalledWith(words(), "op");
   });
 });

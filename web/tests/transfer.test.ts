@@ -1,21 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { Task } from "@/lib/api/tasks";
 import { deviceOf } from "@/lib/device";
-import { typedOf } from "@/lib/tasks/fields";
+import { NOTHING_TYPED, typedOf } from "@/lib/tasks/fields";
 import { fromCsv, toCsv } from "@/lib/transfer/csv";
 import { readFile, toCsvFile, toJsonFile, UnknownFile } from "@/lib/transfer/file";
 import { type Imported, importTasks } from "@/lib/transfer/transfer";
 import { isBlank } from "@/lib/visible";
+import { task as aTask } from "./tasks";
 
-const task = (title: string, changes: Partial<Task> = {}): Task => ({
-  id: crypto.randomUUID(),
-  title,
-  description: null,
-  completed: false,
-  created_at: "2026-01-01T00:00:00Z",
-  updated_at: "2026-01-01T00:00:00Z",
-  ...changes,
-});
+const task = (title: string, changes: Partial<Task> = {}): Task =>
+  aTask({ id: crypto.randomUUID(), title, ...changes });
 
 const AWKWARD = [
   task('quotes " and, commas'),
@@ -41,8 +35,8 @@ describe("a file of tasks", () => {
 
   it("may be a table by hand, in any order, with any line ends", () => {
     expect(readFile("Completed,Title\nyes,Milk\n,Bread")).toEqual([
-      { id: undefined, typed: { title: "Milk", description: "" }, completed: true },
-      { id: undefined, typed: { title: "Bread", description: "" }, completed: false },
+      { id: undefined, typed: { ...NOTHING_TYPED, title: "Milk" }, completed: true },
+      { id: undefined, typed: { ...NOTHING_TYPED, title: "Bread" }, completed: false },
     ]);
   });
 

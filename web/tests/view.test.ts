@@ -5,18 +5,10 @@ import { keys, listed, type Pages, patched, TaskCache, tasksOf } from "@/lib/tas
 import { matches } from "@/lib/tasks/fields";
 import type { Op } from "@/lib/tasks/ops";
 import { countsOf, rowsOf } from "@/lib/tasks/view";
+import { AT, task as aTask, base, words } from "./tasks";
 
-const at = "2026-11-21T09:00:00Z";
-const task = (id: string, title = id, completed = false): Task => ({
-  id,
-  title,
-  description: null,
-  completed,
-  created_at: at,
-  updated_at: at,
-});
-const common = { at, state: "queued", attempts: 0 } as const;
-const base = { title: "a", description: null, updatedAt: at };
+const task = (id: string, title = id, completed = false): Task => aTask({ id, title, completed });
+const common = { at: AT, state: "queued", attempts: 0 } as const;
 const open = [task("3"), task("1")];
 const done = [task("2", "2", true)];
 const ids = (rows: { task: Task }[]) => rows.map((row) => row.task.id);
@@ -29,8 +21,8 @@ describe("what a person sees", () => {
 
   it("has new tasks on top, the newest first, marked as unsaved", () => {
     const ops: Op[] = [
-      { ...common, id: "x", kind: "add", title: "x", description: null },
-      { ...common, id: "y", kind: "add", title: "y", description: null },
+      { ...common, id: "x", kind: "add", ...words({ title: "x" }) },
+      { ...common, id: "y", kind: "add", ...words({ title: "y" }) },
     ];
     const rows = rowsOf({ open, done }, ops);
     expect(ids(rows.open)).toEqual(["y", "x", "3", "1"]);
@@ -38,7 +30,7 @@ describe("what a person sees", () => {
   });
 
   it("has a task once that was added already although the answer is not there yet", () => {
-    const add = { ...common, id: "x", kind: "add", title: "same", description: null } as const;
+    const add = { ...common, id: "x", kind: "add", ...words({ title: "same" }) } as const;
     const older = task("0", "same");
     const made = task("4", "same");
     const tried: Op = { ...add, attempts: 1, others: ["0"] };
@@ -72,14 +64,14 @@ describe("what a person sees", () => {
 
   it("has no deleted and no cleared tasks", () => {
     const rows = rowsOf({ open, done }, [
-      { ...common, id: "x", kind: "delete", state: "held", taskId: "1", base, completed: false },
+      { ...common, id: "x", kind: "delete", state: "held", taskId: "1", base: base(), completed: false },
       {
         ...common,
         id: "y",
         kind: "clear",
         state: "held",
-        seen: { "2": { title: "2", description: null } },
-        until: at,
+        seen: { "2": words({ title: "2" }) },
+        until: AT,
       },
     ]);
     expect([ids(rows.open), ids(rows.done)]).toEqual([["3"], []]);
@@ -87,8 +79,15 @@ describe("what a person sees", () => {
 
   it("follows a task that is new, changed and ticked before any of it was sent", () => {
     const rows = rowsOf({ open, done }, [
-      { ...common, id: "x", kind: "add", title: "x", description: null },
-      { ...common, id: "e", kind: "edit", taskId: "x", base, title: "better", description: "d" },
+      { ...common, id: "x", kind: "add", ...words({ title: "x" }) },
+      {
+        ...common,
+        id: "e",
+        kind: "edit",
+        taskId: "x",
+        base: base(),
+        ...words({ title: "better", description: "d" }),
+      },
       { ...common, id: "t", kind: "toggle", taskId: "x", completed: true, title: "" },
     ]);
     expect(rows.done[0]?.task).toMatchObject({ id: "x", title: "better", description: "d", completed: true });
@@ -98,19 +97,19 @@ describe("what a person sees", () => {
   it("counts what was done, not what failed", () => {
     const known = (id: string) => [...open, ...done].find((each) => each.id === id);
     const ops: Op[] = [
-      { ...common, id: "x", kind: "add", title: "x", description: null },
-      { ...common, id: "f", kind: "add", title: "f", description: null, state: "failed" },
+      { ...common, id: "x", kind: "add", ...words({ title: "x" }) },
+      { ...common, id: "f", kind: "add", ...words({ title: "f" }), state: "failed" },
       { ...common, id: "t", kind: "toggle", taskId: "x", completed: true, title: "" },
       { ...common, id: "u", kind: "toggle", taskId: "3", completed: true, title: "" },
-      { ...common, id: "d", kind: "delete", taskId: "2", base, completed: true },
+      { ...common, id: "d", kind: "delete", taskId: "2", base: base(), completed: true },
     ];
     expect(countsOf({ open: 2, completed: 1 }, ops, known)).toEqual({ open: 1, completed: 2 });
   });
 
   it("searches title and description without regard to case", () => {
-    expect(matches({ title: "Ünï", description: null }, "ÜNÏ")).toBe(true);
-    expect(matches({ title: "a", description: "Bcd" }, "bC")).toBe(true);
-    expect(matches({ title: "a", description: "b" }, "ab")).toBe(false);
+    expect(matches(words({ title: "Ünï" }), "ÜNÏ")).toBe(true);
+    expect(matches(words({ description: "Bcd" }), "bC")).toBe(true);
+    expect(matches(words({ description: "b" }), "ab")).toBe(false);
   });
 });
 

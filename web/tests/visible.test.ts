@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { problemsOf } from "@/lib/tasks/fields";
 import { initialOf } from "@/lib/visible";
+import { words } from "./tasks";
 
 describe("the letter that stands for a person", () => {
   it("is the name's, or the e-mail's when the name shows nothing", () => {
@@ -15,8 +16,7 @@ describe("the letter that stands for a person", () => {
 describe("a title that shows nothing", () => {
   it("is no title", () => {
     for (const title of ["", "\u200b", "\u00ad\u2060", "\u3164"])
-      expect(problemsOf({ title, description: null })).toHaveProperty("title", "A task needs a title.");
-    for (const title of ["a", "👍", "\u0301a", "।"])
-      expect(problemsOf({ title, description: null })).toEqual({});
+      expect(problemsOf(words({ title }))).toHaveProperty("title", "A task needs a title.");
+    for (const title of ["a", "👍", "\u0301a", "।"]) expect(problemsOf(words({ title }))).toEqual({});
   });
 });

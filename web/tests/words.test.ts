@@ -2,35 +2,34 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { partsOf } from "@/lib/links";
 import { relativeTime } from "@/lib/relative-time";
 import { forgetOwned, keep, kept, owned } from "@/lib/storage";
-import { linesOf, matches, problemsOf, readWords } from "@/lib/tasks/fields";
+import { linesOf, matches, NOTHING_TYPED, problemsOf, readWords } from "@/lib/tasks/fields";
 import type { Op } from "@/lib/tasks/ops";
 import { compareTimes } from "@/lib/tasks/order";
 import { Work } from "@/lib/tasks/work";
+import { base, words } from "./tasks";
 
 describe("words", () => {
   it("are tidied as the service would", () => {
-    expect(readWords({ title: "  a\0 \n b ", description: "  " })).toEqual({
-      title: "a b",
-      description: null,
-    });
-    expect(readWords({ title: "a", description: " two\nlines " })).toEqual({
-      title: "a",
-      description: "two\nlines",
-    });
+    expect(readWords({ ...NOTHING_TYPED, title: "  a\0 \n b ", description: "  " })).toEqual(
+      words({ title: "a b" }),
+    );
+    expect(readWords({ ...NOTHING_TYPED, title: "a", description: " two\nlines " })).toEqual(
+      words({ description: "two\nlines" }),
+    );
   });
 
   it("are composed, so that é from a Mac is the é of every other keyboard", () => {
-    expect(readWords({ title: "cafe\u0301", description: "" }).title).toBe("caf\u00e9");
-    expect(matches({ title: "cafe\u0301", description: null }, "CAF\u00c9")).toBe(true);
+    expect(readWords({ ...NOTHING_TYPED, title: "cafe\u0301" }).title).toBe("caf\u00e9");
+    expect(matches(words({ title: "cafe\u0301" }), "CAF\u00c9")).toBe(true);
   });
 
   it("are counted in characters", () => {
-    expect(problemsOf({ title: "😀".repeat(200), description: "é".repeat(5000) })).toEqual({});
-    expect(problemsOf({ title: "x".repeat(203), description: "x".repeat(5001) })).toEqual({
+    expect(problemsOf(words({ title: "😀".repeat(200), description: "é".repeat(5000) }))).toEqual({});
+    expect(problemsOf(words({ title: "x".repeat(203), description: "x".repeat(5001) }))).toEqual({
       title: "A title has at most 200 characters; this is 3 too many.",
       description: "A description has at most 5,000 characters; this is 1 too many.",
     });
-    expect(problemsOf({ title: "", description: "d" }).title).toBeDefined();
+    expect(problemsOf(words({ title: "", description: "d" })).title).toBeDefined();
   });
 
   it("that are pasted as a list are taken apart without their bullets", () => {
@@ -135,7 +134,7 @@ describe("what is kept between visits", () => {
     vi.stubGlobal("localStorage", store);
     expect(keep("x", 1)).toBe(false);
     const work = new Work("ada");
-    work.keepFresh([{ title: "a", description: "" }]);
+    work.keepFresh([{ ...NOTHING_TYPED, title: "a" }]);
     expect(work.snapshot()).toMatchObject({ safe: false, fresh: [{ title: "a" }] });
     work.keepFresh([]);
     expect(work.snapshot().safe).toBe(true);
@@ -147,12 +146,11 @@ describe("what is kept between visits", () => {
     vi.stubGlobal("localStorage", new MemoryStorage());
     vi.stubGlobal("navigator", {});
     const common = { at: "2026-11-21T09:00:00Z", state: "queued", attempts: 0 } as const;
-    const op: Op = { ...common, id: "1", kind: "add", title: "a", description: null };
-    const base = { title: "b", description: null, updatedAt: common.at };
-    const draft = { taskId: "t", typed: { title: "b!", description: "" }, base };
+    const op: Op = { ...common, id: "1", kind: "add", ...words() };
+    const draft = { taskId: "t", typed: { ...NOTHING_TYPED, title: "b!" }, base: base({ title: "b" }) };
     const gone = new Work("ada");
     gone.keepOps([op]);
-    gone.keepFresh([{ title: "half a", description: "" }]);
+    gone.keepFresh([{ ...NOTHING_TYPED, title: "half a" }]);
     gone.keepEdit(draft);
     const taken: Op[] = [];
     const adopt = (ops: readonly Op[]) => taken.push(...ops);
@@ -169,8 +167,8 @@ describe("what is kept between visits", () => {
   it("of two tabs never overwrites one another", () => {
     vi.stubGlobal("localStorage", new MemoryStorage());
     const [one, two] = [new Work("ada"), new Work("ada")];
-    one.keepFresh([{ title: "one", description: "" }]);
-    two.keepFresh([{ title: "two", description: "" }]);
+    one.keepFresh([{ ...NOTHING_TYPED, title: "one" }]);
+    two.keepFresh([{ ...NOTHING_TYPED, title: "two" }]);
     expect([...one.others().values()]).toEqual([{ unsent: 0, drafts: 1 }]);
     expect([...two.others().values()]).toEqual([{ unsent: 0, drafts: 1 }]);
   });

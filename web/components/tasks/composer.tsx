@@ -1,13 +1,13 @@
 "use client";
 /** Where a new task is written: focused on load, Enter adds and stays. On a phone a button brings it up. */
 import { useId } from "react";
-import { FIELDS, lengthOf, type Words } from "@/lib/tasks/fields";
+import { DETAILS, FIELDS, lengthOf, type Words } from "@/lib/tasks/fields";
 import { useDesk } from "../desk-provider";
 import { Lines, Plus } from "../icons";
 import styles from "./composer.module.css";
 import { focusHome } from "./focus";
 import { Several, Unfinished } from "./offers";
-import { OTHERS, useComposer } from "./use-composer";
+import { useComposer } from "./use-composer";
 import { WordField } from "./word-field";
 
 const { most } = FIELDS.title;
@@ -59,7 +59,7 @@ export function Composer({ onAdd }: { onAdd: (words: Words) => void }) {
         </div>
         {/* Hidden, not gone: what was typed there stays. */}
         <div hidden={!shown}>
-          {OTHERS.map((name) => (
+          {DETAILS.map((name) => (
             <WordField
               key={name}
               name={name}
@@ -79,7 +79,7 @@ export function Composer({ onAdd }: { onAdd: (words: Words) => void }) {
           />
         )}
         <p className={styles.about}>
-          {!shown && OTHERS.some((name) => own[name].trim()) && (
+          {!shown && DETAILS.some((name) => own[name].trim()) && (
             <span className="muted">With a description. </span>
           )}
           {count > NEARLY_FULL && !problems.title && (

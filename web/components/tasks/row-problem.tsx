@@ -1,5 +1,6 @@
 "use client";
 /** What went wrong with a change to this task, and the ways out. Nothing typed is lost on any of them. */
+import { textOf } from "@/lib/tasks/fields";
 import type { Op } from "@/lib/tasks/ops";
 import styles from "./row.module.css";
 import type { TaskActions } from "./use-task-actions";
@@ -40,9 +41,6 @@ export function RowProblem({ op, actions }: RowProblemProps) {
   );
 }
 
-const shown = ({ title, description }: { title: string; description: string | null }) =>
-  description ? `${title}\n${description}` : title;
-
 function Conflict({ op, actions }: { op: Extract<Op, { kind: "edit" }>; actions: TaskActions }) {
   const { theirs } = op.failure ?? {};
   return (
@@ -51,9 +49,9 @@ function Conflict({ op, actions }: { op: Extract<Op, { kind: "edit" }>; actions:
       stay?
       <dl className={styles.versions}>
         <dt>There now</dt>
-        <dd dir="auto">{theirs ? shown(theirs) : "…"}</dd>
+        <dd dir="auto">{theirs ? textOf(theirs) : "…"}</dd>
         <dt>Yours</dt>
-        <dd dir="auto">{shown(op)}</dd>
+        <dd dir="auto">{textOf(op)}</dd>
       </dl>
       <div className={styles.choices}>
         <button type="button" className="button small" onClick={() => actions.keepMine(op)}>

@@ -1,7 +1,8 @@
 "use client";
 /** One task: a real check box, its words, and what can be done with it. */
-import { memo, useLayoutEffect, useRef, useState } from "react";
+import { type ComponentType, memo, useLayoutEffect, useRef, useState } from "react";
 import { exactTime } from "@/lib/relative-time";
+import { DETAILS, type Detail, fieldOf } from "@/lib/tasks/fields";
 import type { Op } from "@/lib/tasks/ops";
 import type { Row } from "@/lib/tasks/view";
 import { Bin, Pencil } from "../icons";
@@ -63,7 +64,10 @@ export const TaskRow = memo(
               <p id={titleId} className={styles.title} dir="auto">
                 <RichText text={task.title} q={q} />
               </p>
-              {task.description && <Description text={task.description} q={q} />}
+              {DETAILS.map((name) => {
+                const [Shown, text] = [SHOWN[name], fieldOf(name).write(task[name])];
+                return text && <Shown key={name} text={text} q={q} />;
+              })}
               {saving && (
                 <div className={styles.meta}>
                   <Progress op={stuck} actions={actions} />
@@ -98,6 +102,9 @@ export const TaskRow = memo(
     a.rowKey === b.rowKey &&
     a.actions === b.actions,
 );
+
+/** How each member below the title is shown. */
+const SHOWN: Record<Detail, ComponentType<{ text: string; q: string }>> = { description: Description };
 
 /** How far a change to this task has come. */
 function Progress({ op, actions }: { op: Op | undefined; actions: TaskActions }) {

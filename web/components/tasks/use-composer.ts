@@ -4,7 +4,7 @@ import { type KeyboardEvent, useEffect, useRef, useState, useSyncExternalStore }
 import { announce } from "@/lib/announce";
 import { wake } from "@/lib/early";
 import {
-  FIELD_NAMES,
+  DETAILS,
   FIELDS,
   isBlank,
   lengthOf,
@@ -19,7 +19,6 @@ import { firstCheck, focusMain, hideComposer } from "./focus";
 import { useWords } from "./use-words";
 
 const { most } = FIELDS.title;
-export const OTHERS = FIELD_NAMES.filter((name) => name !== "title");
 
 const NO_DRAFTS: readonly Typed[] = [];
 
@@ -55,7 +54,7 @@ export function useComposer(onAdd: (words: Words) => void) {
 
   function show(text: Typed, rest: readonly Typed[]) {
     fill(text);
-    setDetails(OTHERS.some((name) => text[name]));
+    setDetails(DETAILS.some((name) => text[name]));
     setOwn(text);
     desk.work.keepFresh([text, ...rest]);
   }
@@ -125,7 +124,7 @@ export function useComposer(onAdd: (words: Words) => void) {
   }
 
   const lines = linesOf(own.title);
-  const shown = details || OTHERS.some((name) => problems[name]);
+  const shown = details || DETAILS.some((name) => problems[name]);
   return {
     form,
     handlers,

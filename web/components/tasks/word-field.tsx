@@ -1,7 +1,7 @@
 "use client";
 /** One field for one member of a task: grows with its text, and says what is wrong with it. */
 import type { Ref } from "react";
-import { type Field, fieldOf } from "@/lib/tasks/fields";
+import { type Control, type Field, fieldOf } from "@/lib/tasks/fields";
 
 interface WordFieldProps {
   name: Field;
@@ -15,6 +15,9 @@ interface WordFieldProps {
   home?: boolean;
   ref?: Ref<HTMLTextAreaElement>;
 }
+
+/** What the Enter key of a keyboard on a screen does. */
+const ENTER: Record<Control, "done" | "enter"> = { line: "done", text: "enter" };
 
 export function WordField({
   name,
@@ -41,7 +44,7 @@ export function WordField({
         rows={rows}
         dir="auto"
         autoComplete="off"
-        enterKeyHint={field.control === "line" ? "done" : "enter"}
+        enterKeyHint={ENTER[field.control]}
         aria-invalid={problem ? true : undefined}
         aria-describedby={problem ? about : undefined}
         // biome-ignore lint/a11y/noAutofocus: writing a task down is what this page is for

@@ -3,11 +3,13 @@ import { LIMITS } from "../api/limits";
 import type { Task } from "../api/tasks";
 import { isBlank as showsNothing } from "../visible";
 
+/** One line that wraps, where Enter saves, or a text with line breaks. */
+export type Control = "line" | "text";
+
 interface FieldOf<Value> {
   label: string;
   placeholder: string;
-  /** One line that wraps, where Enter saves, or a text with line breaks. */
-  control: "line" | "text";
+  control: Control;
   /** The most characters, as the service counts them. */
   most: number;
   /** Said when nothing is written. Undefined: may be left empty. */
@@ -49,6 +51,10 @@ export type WordProblems = Partial<Record<Field, string>>;
 
 export const FIELD_NAMES = Object.keys(FIELDS) as Field[];
 
+/** All but the title, which is the task's name on the page. */
+export type Detail = Exclude<Field, "title">;
+export const DETAILS = FIELD_NAMES.filter((name): name is Detail => name !== "title");
+
 export const fieldOf = (name: Field) => FIELDS[name] as FieldOf<Task[Field]>;
 
 function each<T>(make: (name: Field) => T): Record<Field, T> {
@@ -62,6 +68,9 @@ export const isBlank = (typed: Typed): boolean => FIELD_NAMES.every((name) => !t
 export const wordsOf = (task: Words): Words => each((name) => task[name]) as Words;
 
 export const typedOf = (words: Words): Typed => each((name) => fieldOf(name).write(words[name]));
+
+/** Everything a person wrote, as one text to read. */
+export const textOf = (words: Words): string => Object.values(typedOf(words)).filter(Boolean).join("\n");
 
 /** What will be sent. */
 export const readWords = (typed: Typed): Words => each((name) => fieldOf(name).read(typed[name])) as Words;
@@ -99,9 +108,12 @@ export function problemsOf(words: Words): WordProblems {
 /** One text for comparing without regard to case or to how an accent is composed. */
 export const folded = (text: string): string => text.normalize("NFC").toLowerCase();
 
+/** The members that the service searches: `listing` in its tasks/sql.py. */
+const SEARCHED: readonly Field[] = ["title", "description"];
+
 /** Whether a search for `q` finds a task with these words, as the service searches. */
 export function matches(words: Words, q: string): boolean {
-  return FIELD_NAMES.some((name) => folded(fieldOf(name).write(words[name])).includes(folded(q)));
+  return SEARCHED.some((name) => folded(fieldOf(name).write(words[name])).includes(folded(q)));
 }
 
 const BULLET = /^\s*(?:[-*•–]\s+)?(?:\[[ xX]?\]\s+)?/;
