@@ -86,3 +86,18 @@ def test_no_slot_is_lost_or_made_by_any_order_of_events(steps: list[str], size: 
 
 def _holds(task: asyncio.Task[None]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
+
+
+async def test_a_slot_that_was_kept_is_free_at_the_second_give() -> None:
+    slots = Slots(1)
+    assert slots.take_free()
+    waiting = asyncio.ensure_future(slots.take(math.inf))
+    slots.keep()
+    slots.give()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert not slots.take_free()
+    slots.give()
+    await waiting
+    slots.give()
+    assert await free(slots, 1) == 1

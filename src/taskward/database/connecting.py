@@ -35,7 +35,11 @@ class Connector:
         """Raises asyncpg's errors, OSError or TimeoutError."""
         if self.pooled is not False:
             connection = await self._reach(statement_cache_size=0)
-            found = await connection.fetchrow(_PROBE)
+            try:
+                found = await connection.fetchrow(_PROBE)
+            except BaseException:  # a cancelled request, a lost server
+                connection.terminate()
+                raise
             self.pooled, self.distributed = connection.get_server_pid() != found["pid"], found["citus"]
             if self.pooled:
                 return connection

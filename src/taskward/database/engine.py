@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import asyncpg
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 from uuid_utils import uuid4
@@ -25,6 +26,8 @@ from taskward.database.failures import BECAME_REPLICA, TO_BE_REPEATED, driver_er
 from taskward.database.slots import Slots
 from taskward.database.statement import ServerQuestion, Statement
 
+_logger = structlog.get_logger("taskward.database")
+
 Row = Mapping[str, Any]
 Connect = Callable[[], Awaitable[Any]]
 
@@ -32,6 +35,8 @@ Connect = Callable[[], Awaitable[Any]]
 _GRAIN = 0.05
 #: Seconds for which a connection stays checked out after its last request.
 _KEEP = 0.5
+#: Seconds for requests to end whose connection close() has terminated.
+_ENDING = 0.5
 
 
 class _Held:
@@ -108,20 +113,33 @@ class Database:
         self._closed = True
         if self._watch is None:
             return
-        deadline = time.monotonic() + self._timeout
-        with contextlib.suppress(TimeoutError):
-            for _ in range(self._size):
-                await self._slots.take(deadline)
-        self._watch.cancel()
-        for held in self._busy:
-            held.connection.terminate()
-        # SQLAlchemy's dispose() has no timeout, and a silent server does not answer a close.
-        idle = [connection.close(timeout=self._timeout) for connection in self._open if not connection.is_closed()]
-        await asyncio.gather(*idle, return_exceptions=True)
-        self._give_back(unused_since=math.inf)
-        self.engine.sync_engine.dispose(close=False)
-        self._open.clear()
-        self._slots = Slots(self._size)
+        taken = 0
+        try:
+            for seconds in (self._timeout, _ENDING):
+                deadline = time.monotonic() + seconds
+                with contextlib.suppress(TimeoutError):
+                    while taken < self._size:
+                        await self._slots.take(deadline)
+                        taken += 1
+                for held in self._busy:
+                    held.connection.terminate()
+            # SQLAlchemy would close one after the other, and a silent server does not answer a close.
+            idle = [connection.close(timeout=self._timeout) for connection in self._open if not connection.is_closed()]
+            await asyncio.gather(*idle, return_exceptions=True)
+            self._give_back(unused_since=math.inf)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout):
+                    await self.engine.dispose()  # closes the connections that an extension opened
+        finally:
+            self._watch.cancel()
+            self._watch = None
+            for connection in self._open:
+                connection.terminate()  # if close() itself is cancelled
+            self._give_back(unused_since=math.inf)
+            self.engine.sync_engine.dispose(close=False)
+            self._open.clear()
+            for _ in range(taken):
+                self._slots.give()
 
     def of(self, owner: str) -> "Rows":
         """The rows of ``owner``: the only way to run a statement on a table."""
@@ -208,7 +226,10 @@ class Database:
         return None
 
     async def _check_out(self, deadline: float) -> _Held:
-        """A connection of the pool, opened if needed. If the request is cancelled meanwhile, it is discarded."""
+        """A connection of the pool, opened if needed. If the request is cancelled meanwhile, it is discarded.
+
+        The slot is then given when the connection is closed: until then it is one more session on the server.
+        """
         while True:
             generation = self._generation
             opening = asyncio.create_task(self.engine.raw_connection())
@@ -216,6 +237,7 @@ class Database:
                 async with asyncio.timeout_at(deadline):
                     pooled = await asyncio.shield(opening)
             except BaseException:
+                self._slots.keep()
                 opening.add_done_callback(self._abandoned)
                 opening.cancel()
                 raise
@@ -226,6 +248,7 @@ class Database:
             self._discard(pooled)
 
     def _abandoned(self, opening: "asyncio.Task[PoolProxiedConnection]") -> None:
+        self._slots.give()
         if not opening.cancelled() and opening.exception() is None:
             self._discard(opening.result())
 
@@ -240,22 +263,37 @@ class Database:
         pooled.invalidate()
 
     def _give_back(self, unused_since: float) -> None:
-        """Return the connections to SQLAlchemy's pool that no request has used since."""
+        """Return the connections to SQLAlchemy's pool that no request has used since.
+
+        A full pool would close them, which needs a greenlet. It is full if an extension uses connections of its own.
+        """
+        pool: Any = self.engine.pool
         while self._free and self._free[0].since < unused_since:
-            self._free.popleft().pooled.close()
+            held = self._free.popleft()
+            if self._is_fit(held) and pool.checkedin() < self._size:
+                held.pooled.close()
+            else:
+                self._discard(held.pooled)
 
     async def _watch_deadlines(self) -> None:
         """Enforce the deadlines of all requests in one task: a timer for each would cost a tenth of a request."""
         while True:
             await asyncio.sleep(self._timeout * _GRAIN)
-            now = time.monotonic()
-            self._slots.expire(now)
-            self._give_back(now - _KEEP)
-            silent = [held for held in self._busy if held.deadline < now]
-            for held in silent:
-                held.connection.terminate()  # its statement ends with an error
-            if silent:
-                self._generation += 1  # idle connections are probably lost too; each would cost a timeout
+            try:
+                self._enforce(time.monotonic())
+            except Exception:  # of a listener to SQLAlchemy's pool; without this task requests have no deadlines
+                _logger.exception("a connection could not be returned to the pool")
+
+    def _enforce(self, now: float) -> None:
+        self._slots.expire(now)
+        silent = [held for held in self._busy if held.deadline < now]
+        for held in silent:
+            held.connection.terminate()  # its statement ends with an error
+        if silent:
+            self._generation += 1  # idle connections are probably lost too; each would cost a timeout
+        for held in [held for held in self._open.values() if held.connection.is_closed() and held not in self._busy]:
+            del self._open[held.connection]  # the server ended it
+        self._give_back(now - _KEEP)
 
 
 async def _run_apart(connection: Any, statement: Statement, arguments: list[Any]) -> list[Row]:

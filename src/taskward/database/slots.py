@@ -13,7 +13,7 @@ class Slots:
 
     def take_free(self) -> bool:
         """Take a slot if one is free."""
-        if not self._free:
+        if self._free <= 0:
             return False
         self._free -= 1
         return True
@@ -31,7 +31,14 @@ class Slots:
                 self.give()  # the slot was assigned to this waiter, which is cancelled
             raise
 
+    def keep(self) -> None:
+        """Let the next ``give`` free no slot: what the holder leaves behind uses the slot, and gives it later."""
+        self._free -= 1
+
     def give(self) -> None:
+        if self._free < 0:
+            self._free += 1
+            return
         while self._waiting:
             _, turn = self._waiting.popleft()
             if not turn.done():
