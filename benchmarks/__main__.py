@@ -79,6 +79,7 @@ def run(*, quick: bool, rounds: int) -> tuple[Cells, dict[str, Any]]:
         found |= extras.streams(load, environment, tokens, PORT + 60, 6)
         found |= extras.workers(load, environment, PORT + 50, 4)
         found |= extras.verification(200, 100_000)
+        found |= extras.revocation()
         found["database_memory"] = database.memory()
     return cells, found
 

@@ -66,7 +66,8 @@ class Case:
 
     def __init__(self, name: str, app: Any, issuer: Issuer, holder: Holder | None) -> None:
         self.name, self.app, self.holder = name, app, holder
-        self.token = issuer.token("ada", **({"cnf": holder.cnf} if holder else {}))
+        claims: dict[str, Any] = {"cnf": holder.cnf} if holder else {}
+        self.token = issuer.token("ada", **claims)
         self.path = ""
         self.times: list[float] = []
 
@@ -89,13 +90,15 @@ async def measure(database_url: str) -> list[Case]:
     async with AsyncExitStack() as stack:
         apps: dict[str, Any] = {}
         for mode in ("off", "accept", "require", "database"):
-            settings = Settings(
-                database_url=database_url,
-                jwks_url=issuer.jwks_url,
-                jwt_issuer=issuer.url,
-                jwt_audience=issuer.audience,
-                dpop="require" if mode == "database" else mode,
-                dpop_replays="database" if mode == "database" else "auto",
+            settings = Settings.model_validate(
+                {
+                    "database_url": database_url,
+                    "jwks_url": issuer.jwks_url,
+                    "jwt_issuer": issuer.url,
+                    "jwt_audience": issuer.audience,
+                    "dpop": "require" if mode == "database" else mode,
+                    "dpop_replays": "database" if mode == "database" else "auto",
+                }
             )
             app = create_app(settings, http=httpx.AsyncClient(transport=issuer.transport()))
             apps[mode] = (await stack.enter_async_context(LifespanManager(app))).app

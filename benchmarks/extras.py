@@ -47,6 +47,14 @@ def verification(chunks: int, tokens: int) -> dict[str, Any]:
     return extras
 
 
+def revocation() -> dict[str, Any]:
+    """A get with revocations against the same without, for each number of revocations: see revocation.py."""
+    command = [sys.executable, "-m", "benchmarks.revocation", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return {"revocation": max(found.values()), "revocation_ratios": found}
+
+
 def flood(server: Server, issuer: Issuer, load: Load, seconds: int = 4) -> dict[str, Any]:
     """Genuine tokens under made-up key ids, never one twice: how often is the issuer asked, after the first time?"""
     before = issuer.fetches[server.peer.name]

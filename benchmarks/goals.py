@@ -46,6 +46,7 @@ def goals(cells: Cells, extras: dict[str, Any]) -> list[Goal]:
     last = tokens[-1][0]
     measured = [
         ("authenticated against unauthenticated, warm token", 1.05, "authentication", ""),
+        ("a get with 100,000 revocations, or fewer, against one without", 1.01, "revocation", ""),
         ("first sight of a token against the raw signature check", 1.3, "first_sight", ""),
         ("get at 10,000,000 tasks against 10,000", 1.1, "scale_get", ""),
         ("list at 10,000,000 tasks against 10,000", 1.1, "scale_list", ""),

@@ -45,7 +45,7 @@ def once(lock: Path, folder: Path, install: Callable[[], None]) -> None:
 
 def install_python(lock: Path, venv: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-    pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock]
+    pip: list[str | Path] = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock]
     subprocess.run(pip, check=True)
     # For its metadata, which says its version; the code is read from the checkout.
     subprocess.run([*pip[:5], "--no-deps", ROOT / "tokenward"], check=True)
@@ -54,7 +54,7 @@ def install_python(lock: Path, venv: Path) -> None:
 def tokenward_cost() -> None:
     """In the peers' environment, which has those that tokenward is measured beside."""
     paths = f"{ROOT}:{ROOT / 'tokenward' / 'src'}"
-    python = [VENV / "bin" / "python", "-W", "ignore", "-m", "benchmarks.tokenward_cost"]
+    python: list[str | Path] = [VENV / "bin" / "python", "-W", "ignore", "-m", "benchmarks.tokenward_cost"]
     subprocess.run(python, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, check=True)
 
 

@@ -148,7 +148,7 @@ def with_joserfc(issuer: Issuer, url: str) -> Any:
     from joserfc.jwk import KeySet
     from starlette.requests import HTTPConnection
 
-    keys = KeySet.import_key_set(issuer.jwks())  # type: ignore[typeddict-item]  # a key set as it is published
+    keys = KeySet.import_key_set(issuer.jwks())  # type: ignore[arg-type]  # a key set as it is published
     claims = jwt.JWTClaimsRegistry(
         iss={"essential": True, "value": issuer.url}, aud={"essential": True, "value": issuer.audience}
     )
@@ -219,7 +219,7 @@ def django_app(auth: Tokenward | None) -> Any:
     from django.urls import path
 
     def me(request: HttpRequest) -> JsonResponse:
-        return JsonResponse({"owner": request.identity.subject if auth else "ada"})
+        return JsonResponse({"owner": request.identity.subject if auth else "ada"})  # type: ignore[attr-defined]  # set by the middleware
 
     class Routes:
         urlpatterns = (path("me", me),)

@@ -18,7 +18,7 @@ DELETE = "DELETE FROM tasks WHERE user_id = $1 AND id = $2 RETURNING id"
 pool: asyncpg.Pool
 
 
-class Unreset(asyncpg.Connection):
+class Unreset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """Returned to the pool as it is, without a round trip."""
 
     def get_reset_query(self) -> str:
@@ -45,17 +45,16 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     elif len(parts) == 5:
         task = UUID(parts[4])
         if method == "GET":
-            answer = await one(GET, owner, task)
+            found = await one(GET, owner, task)
         elif method == "PATCH":
-            answer = await one(PATCH, owner, task, orjson.loads((await receive())["body"])["completed"])
+            found = await one(PATCH, owner, task, orjson.loads((await receive())["body"])["completed"])
         else:
-            status, answer = 204, await one(DELETE, owner, task) and b""
-        if answer is None:
-            status, answer = 404, b"{}"
+            status, found = 204, await one(DELETE, owner, task) and b""
+        status, answer = (404, b"{}") if found is None else (status, found)
     elif method == "POST":
         body = orjson.loads((await receive())["body"])
         arguments = (uuid7(), body["title"], body.get("description"), body.get("completed", False))
-        status, answer = 201, await one(POST, owner, *arguments)
+        status, answer = 201, await one(POST, owner, *arguments) or b""
     else:
         rows = await pool.fetch(LIST, owner)
         items = [dict(row) for row in rows[:50]]

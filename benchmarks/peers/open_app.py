@@ -10,7 +10,7 @@ from taskward import app
 from taskward.cli.main import main
 from tokenward import Identity
 
-PEOPLE = {user: Identity(user, "", 0, time.time() + 3600, {}, {}) for user in USERS}
+PEOPLE: dict[str, Identity] = {user: Identity(user, "", 0, time.time() + 3600, {}, {}) for user in USERS}
 
 
 class Believing:
@@ -25,5 +25,5 @@ class Believing:
 
 
 if __name__ == "__main__":
-    app.AuthenticationMiddleware = Believing  # type: ignore[assignment, misc]  # that is what this peer is
+    app.AuthenticationMiddleware = Believing  # type: ignore[assignment, attr-defined]  # that is what this peer is
     sys.exit(main(["serve", *sys.argv[1:]]))

@@ -72,7 +72,7 @@ def until(ask: Callable[[], T], process: subprocess.Popen[bytes], log: Path, sec
         if answer := ask():
             return answer
         time.sleep(0.02)
-    raise AssertionError(f"{process.args} (exit code {process.poll()}) said:\n{log.read_text(errors='replace')}")
+    raise AssertionError(f"{process.args!r} (exit code {process.poll()}) said:\n{log.read_text(errors='replace')}")
 
 
 def answers(url: str) -> bool:

@@ -29,7 +29,9 @@ class BearerBackend(AuthenticationBackend):
         self._authenticator = authenticator
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, Identity]:  # type: ignore[override]  # an Identity has what BaseUser has, without inheriting it
-        return _CREDENTIALS, await authenticate(self._authenticator, conn.scope)
+        scope = conn.scope
+        client = scope.get("client")
+        return _CREDENTIALS, await self._authenticator.authenticate(scope["headers"], client and client[0], scope)
 
 
 class Bearer:

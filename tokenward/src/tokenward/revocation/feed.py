@@ -86,9 +86,7 @@ class FeedRevocations(MemoryRevocations):
         self._echoes = False  # whether the feed repeats the nonce of a question, which an old answer cannot do
         self._offset = -math.inf  # the largest difference so far between the issuer's clock and the monotonic one
 
-    @property
-    def lag(self) -> float:
-        return self._since_look()
+    lag = property(MemoryRevocations.since_look)
 
     @property
     def problem(self) -> str | None:

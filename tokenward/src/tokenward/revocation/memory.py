@@ -46,8 +46,11 @@ class MemoryRevocations:
     def _now(self) -> tuple[float, float]:
         return self._clock.monotonic(), self._clock.wall()
 
-    def _since_look(self) -> float:
-        """Seconds, by the clock that says more: the monotonic one stands still while a machine sleeps or is paused."""
+    def since_look(self) -> float:
+        """Seconds since the last complete look at the source, by the clock that says more.
+
+        The monotonic clock stands still while a machine sleeps or is paused; the wall clock may be set back.
+        """
         clock, (monotonic, wall) = self._clock, self._looked_at
         stood, passed = clock.monotonic() - monotonic, clock.wall() - wall
         return stood if stood > passed else passed  # every request asks: max() takes twice the time

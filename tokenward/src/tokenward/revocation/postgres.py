@@ -103,9 +103,7 @@ class PostgresRevocations(MemoryRevocations):
         listener.on(CHANNEL)
         listener.look(self._look)
 
-    @property
-    def lag(self) -> float:
-        return self._since_look()
+    lag = property(MemoryRevocations.since_look)
 
     @property
     def problem(self) -> str | None:
