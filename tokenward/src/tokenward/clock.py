@@ -7,8 +7,8 @@ import time
 class Clock:
     """Wall time for claims, monotonic time for caches, and sleeping.
 
-    ``wall()`` returns seconds since the epoch (RFC 7519 NumericDate), ``monotonic()`` seconds since an arbitrary moment,
-    which never decrease.
+    ``wall()`` returns seconds since the epoch (RFC 7519 NumericDate). ``monotonic()`` returns seconds since some
+    moment; they never decrease.
     """
 
     # Not methods in Python: every request asks five times.
