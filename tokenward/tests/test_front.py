@@ -457,6 +457,44 @@ async def test_spans_are_made_where_opentelemetry_is_installed(monkeypatch: pyte
     assert not any(text in told for text in (token, expired, "@example.com"))
 
 
+LATE_PROVIDER = """
+import asyncio
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tokenward import Tokenward
+from tokenward.testing import Issuer
+
+async def main():
+    issuer, looked_up = Issuer("https://app.example"), []
+    auth = Tokenward.better_auth("https://app.example")
+    original = trace.get_tracer
+    trace.get_tracer = lambda *names: looked_up.append(names) or original(*names)
+    exporter = InMemorySpanExporter()
+    with issuer.behind(auth):
+        for person in ("ada", "bob"):
+            await auth.authenticate([(b"authorization", b"Bearer " + issuer.token(person).encode())], None)
+            print(len(looked_up), len(exporter.get_finished_spans()))
+            provider = TracerProvider()
+            provider.add_span_processor(SimpleSpanProcessor(exporter))
+            trace.set_tracer_provider(provider)
+        await auth.close()
+
+asyncio.run(main())
+"""
+
+
+def test_spans_begin_when_the_application_sets_its_provider_and_cost_nothing_before() -> None:
+    pytest.importorskip("opentelemetry.sdk.trace")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LATE_PROVIDER], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split("\n")[:1] == ["0 0"], done.stderr
+    tracers, spans = done.stdout.split("\n")[1].split()
+    assert (tracers, spans) == ("1", "1"), done.stderr
+
+
 def test_every_test_that_the_readme_names_exists() -> None:
     import re
 

@@ -8,15 +8,28 @@ from typing import Any
 
 
 @cache
-def tracer() -> Any:
-    """The tracer of this package, looked up at the first span: by then the application has set its provider."""
+def _api() -> Any:
+    """The module ``opentelemetry.trace``, or None."""
     if find_spec("opentelemetry") is None:
         return None
     try:
         from opentelemetry import trace
     except ImportError:
         return None
-    return trace.get_tracer("tokenward")
+    return trace
+
+
+def tracer() -> Any:
+    """The tracer of this package, or None while the application has set no provider: a span would go nowhere."""
+    api = _api()
+    if api is None or isinstance(api.get_tracer_provider(), api.ProxyTracerProvider):
+        return None
+    return _tracer()
+
+
+@cache
+def _tracer() -> Any:
+    return _api().get_tracer("tokenward")
 
 
 @contextlib.contextmanager
@@ -25,11 +38,12 @@ def span(name: str, **attributes: str) -> Iterator[Any]:
 
     Exceptions are not recorded: their text is for the log, and a refused token is no error of the service.
     """
-    if tracer() is None:
+    found = tracer()
+    if found is None:
         yield
         return
     described = {f"tokenward.{key}": value for key, value in attributes.items()}
-    with tracer().start_as_current_span(
+    with found.start_as_current_span(
         name, attributes=described, record_exception=False, set_status_on_exception=False
     ) as current:
         yield current
