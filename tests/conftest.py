@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -14,6 +15,11 @@ import pytest_asyncio
 import structlog
 
 pytest_plugins = ["tests.support.postgres", "tests.support.shell", "tests.support.summary"]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: for a third of their time tests wait, for servers, starts and timeouts."""
+    return (os.cpu_count() or 1) + 1
 
 
 class Person(httpx.AsyncClient):
