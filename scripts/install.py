@@ -155,7 +155,9 @@ def install_web(*, tests: bool = True) -> None:
 
 
 def build_web() -> None:
-    stamp = Stamp(WEB / ".next" / ".built", sources(WEB), node_version() or "")
+    # Next.js writes the values of these variables into the build.
+    written = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NEXT_PUBLIC_"))
+    stamp = Stamp(WEB / ".next" / ".built", sources(WEB), node_version() or "", *written)
     if not stamp.holds():
         run("web client built", ["npm", "run", "--silent", "build"], WEB)
         stamp.write()

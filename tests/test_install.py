@@ -98,6 +98,24 @@ def test_node_trusts_the_certificates_of_the_machine_unless_told_otherwise(
     assert (tmp_path / "said").read_text() == "1\n0\n"
 
 
+def test_the_web_client_is_built_anew_when_a_variable_changes_that_a_build_contains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install = script("install")
+    built: list[str] = []
+    monkeypatch.setattr(install, "ROOT", tmp_path)
+    monkeypatch.setattr(install, "WEB", tmp_path)
+    monkeypatch.setattr(install, "node_version", lambda: "v20")
+    monkeypatch.setattr(install, "run", lambda what, *_: built.append(what))
+    (tmp_path / ".next").mkdir()
+    builds = []
+    for value in ("", "", "true", "true", "false"):
+        monkeypatch.setenv("NEXT_PUBLIC_DPOP", value)
+        install.build_web()
+        builds.append(len(built))
+    assert builds == [1, 1, 2, 2, 3]
+
+
 def test_build_outputs_are_not_among_its_sources(tmp_path: Path) -> None:
     for name in ("app/page.tsx", "package.json", ".next/BUILD_ID", "node_modules/x/index.js", "e2e/a.spec.ts"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

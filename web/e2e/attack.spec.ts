@@ -80,3 +80,16 @@ test("a new version was put in place and this page's files are gone: it says so 
   await page.getByRole("button", { name: /^Menu of/ }).click();
   await expect(page.getByRole("menu")).toBeVisible();
 });
+
+test("a page that can load no file but those its HTML names saves what is done on it", async ({ page }) => {
+  const html = await (await page.request.get(`${webUrl()}/tasks`)).text();
+  await page.route(/_next\/static\/.*\.js/, (route) =>
+    html.includes(new URL(route.request().url()).pathname)
+      ? route.continue()
+      : route.fulfill({ status: 404, body: "gone" }),
+  );
+  await page.goto(`${webUrl()}/tasks`);
+  await add(page, "With what there is");
+  await page.getByRole("checkbox", { name: "With what there is" }).click();
+  await expect.poll(async () => (await stored(page)).map((task) => task.completed)).toEqual([true]);
+});

@@ -47,6 +47,25 @@ test("an expired token in the middle of an edit is renewed, and nobody notices",
   await expect(page).toHaveURL(`${webUrl()}/tasks`);
 });
 
+for (const [clock, hours] of [
+  ["fast", 10],
+  ["slow", -10],
+] as const) {
+  test(`a clock that is ${clock} by hours, and is set right while the page is open, is noticed by nobody`, async ({
+    page,
+  }) => {
+    await page.clock.install({ time: Date.now() + hours * 3_600_000 });
+    await signUp(page);
+    await add(page, "By the wrong time");
+    await page.clock.setSystemTime(Date.now());
+    await add(page, "By the right time");
+    await page.getByRole("checkbox", { name: "By the wrong time" }).check();
+    await settled(page);
+    expect(await storedTitles(page)).toEqual(["By the right time", "By the wrong time"]);
+    await expect(page).toHaveURL(`${webUrl()}/tasks`);
+  });
+}
+
 test("offline: changes are kept, said to be kept, and sent in order", async ({ page, context }) => {
   await signUp(page);
   await add(page, "Old", "Done already");

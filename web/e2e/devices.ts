@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Program } from "./process";
-import { apiUrl, expect, signUp, test, tokenOf, webUrl } from "./support";
+import { apiUrl, authorization, expect, signUp, test, tokenOf, webUrl } from "./support";
 
 const CHANGES = 200;
 const BIN =
@@ -44,7 +44,7 @@ test("two devices are one list", async ({ page }) => {
     await signUp(page);
     await stream;
     expect(new URL(apiUrl()).port).not.toBe(String(port));
-    const headers = { Authorization: `Bearer ${await tokenOf(page)}` };
+    const token = await tokenOf(page);
     const delays: number[] = [];
     for (let change = 0; change < CHANGES; change += 1) {
       const title = `Change ${change}.`;
@@ -61,6 +61,7 @@ test("two devices are one list", async ({ page }) => {
           }),
         title,
       );
+      const headers = await authorization(page, "POST", `${url}/api/me/tasks`, token);
       const response = await page.request.post(`${url}/api/me/tasks`, { headers, data: { title } });
       const answered = Date.now();
       expect(response.status()).toBe(201);

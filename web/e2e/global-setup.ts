@@ -4,10 +4,13 @@
  */
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
+import { DPOP } from "../lib/api/dpop";
 import { Stack } from "./stack";
 
 export default async function setUp(): Promise<() => Promise<void>> {
   if (process.env.WEB_URL && process.env.API_URL) return async () => {};
+  // For the service, and for what tests start besides it: a client that was built to bind its tokens has them bound.
+  process.env.DPOP ??= DPOP ? "require" : "off";
   const began = Date.now();
   const stack = await Stack.start();
   const control = createServer(async (request, response) => {

@@ -56,3 +56,25 @@ describe("a token on a request", () => {
     expect(proof.iat).toBeGreaterThanOrEqual(iat);
   });
 });
+
+describe("a client that binds tokens", () => {
+  it.each([
+    ["http://192.168.1.2:3000", false],
+    ["http://tasks.example", false],
+    ["https://tasks.example", true],
+    ["http://localhost:3000", true],
+    ["http://127.0.0.1:3000", true],
+  ])("starts only where browsers make keys: %s", async (origin, starts) => {
+    await dpop(true);
+    const { readSettings } = await import("@/lib/server/settings");
+    const read = () =>
+      readSettings({
+        DATABASE_URL: "postgresql://u:p@localhost/taskward",
+        BETTER_AUTH_SECRET: "s".repeat(32),
+        BETTER_AUTH_URL: origin,
+        TASKWARD_API_URL: "http://localhost:8000",
+      });
+    if (starts) expect(read().origin).toBe(origin);
+    else expect(read).toThrow(/only over https/);
+  });
+});

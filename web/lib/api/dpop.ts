@@ -1,29 +1,42 @@
-/** Tokens bound to a key of this page (RFC 9449), where NEXT_PUBLIC_DPOP=true was set when the client was built. */
-import type { JWK } from "jose";
-
+/**
+ * Tokens bound to a key of this page (RFC 9449), where NEXT_PUBLIC_DPOP=true was set when the client was built.
+ * WebCrypto does all of it: a library would have to be loaded before the first token, and can fail to load.
+ */
 export const DPOP = process.env.NEXT_PUBLIC_DPOP === "true";
+
+const ES256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 interface Key {
   privateKey: CryptoKey;
-  jwk: JWK;
+  /** The public half. Its members in this order are what a thumbprint is made of (RFC 7638). */
+  jwk: Pick<JsonWebKey, "crv" | "kty" | "x" | "y">;
 }
 
 let key: Promise<Key> | undefined;
 
-/** What makes keys and signs, loaded only where tokens are bound. */
-const signing = () => import("jose");
-
 async function makeKey(): Promise<Key> {
-  const { generateKeyPair, exportJWK } = await signing();
   // Not extractable: no script can carry it away, and it is gone with the page.
-  const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: false });
-  return { privateKey, jwk: await exportJWK(publicKey) };
+  const { privateKey, publicKey } = await crypto.subtle.generateKey(ES256, false, ["sign", "verify"]);
+  const { crv, kty, x, y } = await crypto.subtle.exportKey("jwk", publicKey);
+  return { privateKey, jwk: { crv, kty, x, y } };
 }
 
 function theKey(): Promise<Key> {
   key ??= makeKey();
   return key;
 }
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+const base64url = (bytes: ArrayBuffer | Uint8Array) =>
+  btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
+
+const encoded = (value: object) => base64url(utf8(JSON.stringify(value)));
+
+const hashed = async (text: string) => base64url(await crypto.subtle.digest("SHA-256", utf8(text)));
 
 /** Seconds by which the issuer's clock is ahead of this machine's: a proof with a wrong time is refused. */
 let ahead = 0;
@@ -33,30 +46,24 @@ export function setIssuerClock(iat: number): void {
   ahead = iat - Math.floor(Date.now() / 1000);
 }
 
-async function hashed(token: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
-  return btoa(String.fromCharCode(...new Uint8Array(digest)))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replace(/=+$/, "");
-}
-
 /** A proof for one request; `token` is the one that goes with it. */
 export async function proofFor(method: string, url: string, token?: string): Promise<string> {
   const { privateKey, jwk } = await theKey();
   const { origin, pathname } = new URL(url);
-  const { SignJWT } = await signing();
-  const claims = { htm: method, htu: origin + pathname, ...(token && { ath: await hashed(token) }) };
-  return new SignJWT({ ...claims, jti: crypto.randomUUID() })
-    .setProtectedHeader({ typ: "dpop+jwt", alg: "ES256", jwk })
-    .setIssuedAt(Math.floor(Date.now() / 1000) + ahead)
-    .sign(privateKey);
+  const claims = {
+    htm: method,
+    htu: origin + pathname,
+    jti: crypto.randomUUID(),
+    iat: Math.floor(Date.now() / 1000) + ahead,
+    ...(token && { ath: await hashed(token) }),
+  };
+  const signed = `${encoded({ typ: "dpop+jwt", alg: "ES256", jwk })}.${encoded(claims)}`;
+  return `${signed}.${base64url(await crypto.subtle.sign(ES256, privateKey, utf8(signed)))}`;
 }
 
 /** The `jkt` of tokens that are bound to this key (RFC 7638). */
 export async function thumbprint(): Promise<string> {
-  const { calculateJwkThumbprint } = await signing();
-  return calculateJwkThumbprint((await theKey()).jwk);
+  return hashed(JSON.stringify((await theKey()).jwk));
 }
 
 /** Puts a token on a request, with a proof where tokens are bound. */

@@ -5,10 +5,11 @@ import { verifyDpopProof } from "better-auth/oauth2";
 import { settings } from "./settings";
 
 /**
- * How old a proof for `/token` may be, in seconds. The session's cookie is what is asked for there; an old proof only
- * binds the token to a key that its sender may not have. So the page's clock may be wrong.
+ * How far the time of a proof for `/token` may be from now, in seconds, before or after. The session's cookie is what is
+ * asked for there; an old proof only binds the token to a key that its sender may not have. So the page's clock may be
+ * wrong: the token it gets tells it the time.
  */
-const PROOF_AGE_S = 24 * 60 * 60;
+const PROOF_AGE_S = 365 * 24 * 60 * 60;
 
 export interface Confirmation {
   cnf?: { jkt: string };
@@ -23,7 +24,9 @@ export async function confirmation(): Promise<Confirmation> {
       proofJwt,
       method: "GET",
       url: `${settings().origin}/api/auth/token`,
-      proofMaxAgeSeconds: PROOF_AGE_S,
+      // The library refuses any proof of later than this, and counts the age from it.
+      nowSeconds: Math.floor(Date.now() / 1000) + PROOF_AGE_S,
+      proofMaxAgeSeconds: 2 * PROOF_AGE_S,
     });
     return { cnf: { jkt } };
   } catch {

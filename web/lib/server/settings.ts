@@ -1,4 +1,5 @@
 /** Everything the environment can say to this process, read once and complained about all at once. */
+import { DPOP } from "../api/dpop";
 
 export type Algorithm = "EdDSA" | "RS256";
 
@@ -152,6 +153,16 @@ function checkListener(reader: Reader, origin: string): void {
   }
 }
 
+/** Browsers make keys only on pages that came by https or from this machine. */
+function checkBinding(reader: Reader, origin: string): void {
+  if (!DPOP || !origin) return;
+  const { protocol, hostname } = new URL(origin);
+  if (protocol === "https:" || LOOPBACK.has(hostname)) return;
+  reader.problems.push(
+    `BETTER_AUTH_URL is ${origin}: a client built with NEXT_PUBLIC_DPOP=true works only over https`,
+  );
+}
+
 function readOidc(reader: Reader): Oidc | undefined {
   const app = reader.app("OIDC");
   const issuer = reader.text("OIDC_ISSUER");
@@ -177,6 +188,7 @@ export function readSettings(env: Environment): Settings {
   const publicUrl = reader.required("BETTER_AUTH_URL", "the origin people open, e.g. http://localhost:3000");
   const origin = reader.origin("BETTER_AUTH_URL", publicUrl, "e.g. http://localhost:3000");
   checkListener(reader, origin);
+  checkBinding(reader, origin);
   const api = reader.required(
     "TASKWARD_API_URL",
     "where the browser reaches the service, e.g. http://localhost:8000",
