@@ -148,6 +148,7 @@ def test_settings_and_env_example_agree() -> None:
 def test_every_setting_in_env_example_has_a_reason_above_it() -> None:
     for paragraph in (ROOT / ".env.example").read_text().strip().split("\n\n"):
         lines = paragraph.splitlines()
+        assert all(len(line) <= 125 for line in lines), f"a line too long: {lines[0]}"
         if any(re.match(r"(?:# ?)?[A-Z][A-Z0-9_]+=", line) for line in lines):
             assert re.match(r"# .{12,}", lines[0]), f"no reason: {lines[0]}"
 
