@@ -6,7 +6,6 @@ from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from taskward.problems import (
@@ -33,20 +32,13 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,20})?(Z|[+-]\d\d:\
 
 
 class Body(BaseModel):
-    """The base class of bodies. Unknown members are errors. ``noun`` names the resource in messages."""
+    """The base class of bodies. Unknown members are errors. ``noun`` names the resource in messages: "a task"."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-    noun: ClassVar[str] = "a task"
+    noun: ClassVar[str]
 
 
 B = TypeVar("B", bound=Body)
-
-
-def no_nul(value: str) -> str:
-    """A validator that refuses NUL, which PostgreSQL cannot store in text."""
-    if "\x00" in value:
-        raise PydanticCustomError("nul", "must not contain the NUL character")
-    return value
 
 
 def fields(request: Request, name: bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""Validators of text from people: Unicode form NFC, and at least one visible character."""
+"""Validators of text from people: no NUL, Unicode form NFC, at least one visible character."""
 
 import unicodedata
 from typing import Any
@@ -17,6 +17,13 @@ _IGNORABLE = (
 def composed(value: Any) -> Any:
     """A validator that runs first: text in NFC, so that search finds every spelling of a character."""
     return unicodedata.normalize("NFC", value) if isinstance(value, str) and not value.isascii() else value
+
+
+def no_nul(value: str) -> str:
+    """A validator that refuses NUL, which PostgreSQL cannot store in text."""
+    if "\x00" in value:
+        raise PydanticCustomError("nul", "must not contain the NUL character")
+    return value
 
 
 def visible(value: str) -> str:

@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, TypedDict, get_type_hints
+from typing import Annotated, Any, ClassVar, TypedDict, get_type_hints
 
 import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from taskward.api.request import Body, no_nul
-from taskward.api.text import composed, visible
+from taskward.api.request import Body
+from taskward.api.text import composed, no_nul, visible
 from taskward.database.engine import Row
 from taskward.tasks.table import MAX_DESCRIPTION, MAX_TITLE
 
@@ -49,6 +49,7 @@ Description = Annotated[
 class TaskInput(Body):
     """A whole task, as POST and PUT take it. Absent members get their default."""
 
+    noun: ClassVar[str] = "a task"
     title: Title = Field(description="What is to be done. Surrounding space is removed.")
     description: Description | None = Field(None, description="Further text.")
     completed: bool = Field(False, description="Whether the task is done.")
@@ -84,6 +85,7 @@ class TaskPatch(TaskInput):
 class Completion(Body):
     """The optional body of PATCH …/complete."""
 
+    noun: ClassVar[str] = "a task"
     completed: bool = Field(description="The new state. Without a body the state is inverted.")
 
 
