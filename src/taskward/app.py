@@ -173,5 +173,5 @@ async def _set_gauges(
         metrics.state(age, *db.usage())
         metrics.streaming(changes.streams)
         if revocations is not None:
-            metrics.ended(revocations.lag, len(revocations))
+            metrics.revocations(revocations.lag, len(revocations))
         await asyncio.sleep(GAUGE_SECONDS)

@@ -47,7 +47,7 @@ def test_every_metric_that_is_named_exists() -> None:
     metrics.authenticated("cached")
     metrics.fetched("replaced", 0.1)
     metrics.state(1, 1, 1)
-    metrics.ended(1, 1)
+    metrics.revocations(1, 1)
     metrics.streaming(1)
     samples = {sample.name for family in registry.collect() for sample in family.samples}
     named = {name for expression in expressions() for name in metrics_of(expression)}

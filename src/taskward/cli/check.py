@@ -13,8 +13,8 @@ from pydantic_settings import BaseSettings
 
 from taskward.app import RESOURCES  # noqa: F401 - importing it declares the tables that are checked
 from taskward.authentication import http_client, key_source, token_verifier
-from taskward.cli.ended import Unread, read_revocations
 from taskward.cli.findings import Finding, as_json
+from taskward.cli.revocations import Unread, read_revocations
 from taskward.database.causes import advice, cause
 from taskward.database.dsn import ignored_parameters
 from taskward.database.engine import Database
@@ -23,6 +23,7 @@ from taskward.database.schema import REVISION
 from taskward.operating import health
 from taskward.operating.writer import say_out
 from taskward.problems import DatabaseUnavailable
+from taskward.server.process import BAD_SETTINGS
 from taskward.settings import BadSettings, Settings, load, load_settings
 from tokenward import Clock, FailureThrottle, JwksSource, KeysUnavailable
 from tokenward.events import safe_kid
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             raise
         say_out(as_json([Finding("configuration", False, problem) for problem in error.problems]))
-        return 2
+        return BAD_SETTINGS
     logging.getLogger("tokenward").addHandler(logging.NullHandler())  # the findings replace its log
     findings = asyncio.run(_look(settings))
     if options.json:

@@ -6,7 +6,8 @@ import sys
 import time
 
 from taskward.authentication import http_client, key_source, token_verifier
-from taskward.cli.ended import Unread, read_revocations
+from taskward.cli.findings import SIGNS
+from taskward.cli.revocations import Unread, read_revocations
 from taskward.operating.writer import say, say_out
 from taskward.settings import Settings, load_settings
 from tokenward import Clock, TokenVerifier
@@ -14,7 +15,6 @@ from tokenward.explain import Finding, Names, explain, explain_revocation
 from tokenward.source import KeySource
 
 VARIABLES = Names("JWT_ISSUER", "JWT_AUDIENCE", "JWT_ALGORITHMS", "JWT_LEEWAY", "JWT_MAX_LIFETIME", "JWKS_URL", "DPOP")
-_SIGNS = {True: "✓", False: "✗", None: "·"}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,7 +51,7 @@ async def _explain(settings: Settings, token: str) -> bool:
         advice = "ask for it with a DPoP proof (NEXT_PUBLIC_DPOP=true in the page), or set DPOP=accept"
         findings.append(Finding("binding", False, "it is bound to no key, and DPOP is require", advice))
     for finding in findings:
-        say_out(f"{_SIGNS[finding.passed]} {finding.check}: {finding.seen}")
+        say_out(f"{SIGNS[finding.passed]} {finding.check}: {finding.seen}")
         if finding.passed is not True and finding.advice:
             say_out(f"  → {finding.advice}")
     accepted = all(finding.passed for finding in findings)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-_SIGNS = {True: "✓", False: "✗", None: "·"}
+SIGNS = {True: "✓", False: "✗", None: "·"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Finding:
     advice: str = ""
 
     def line(self) -> str:
-        return f"{_SIGNS[self.ok]} {self.check}: {self.seen}{'. ' if self.advice else ''}{self.advice}"
+        return f"{SIGNS[self.ok]} {self.check}: {self.seen}{'. ' if self.advice else ''}{self.advice}"
 
 
 def as_json(findings: list[Finding]) -> str:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from taskward import __version__
 from taskward.cli import check, dev, explain, serve, sessions
 from taskward.operating.writer import give_up, say
+from taskward.server.process import BAD_SETTINGS
 from taskward.settings import BadSettings
-
-BAD_SETTINGS = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Single connections outside the pool: to listen for notifications, and to write a revocation by hand."""
+"""Single connections outside the pool."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

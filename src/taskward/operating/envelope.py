@@ -118,4 +118,8 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode("ascii"))
+    return new_request_id()
+
+
+def new_request_id() -> str:
     return f"{random.getrandbits(128):032x}"  # need not be secret: no system call

@@ -77,7 +77,7 @@ class Metrics:
         self._pool.labels("open").set(connections)
         self._pool.labels("idle").set(idle)
 
-    def ended(self, lag: float, entries: int) -> None:
+    def revocations(self, lag: float, entries: int) -> None:
         self._lag.set(lag if lag < 1e9 else -1)
         self._revocations.set(entries)
 

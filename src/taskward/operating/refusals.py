@@ -1,11 +1,10 @@
 """Requests refused before the application sees them: rendered, counted and logged like any other."""
 
 import contextlib
-import random
 
 import structlog
 
-from taskward.operating.envelope import SECURITY_HEADERS
+from taskward.operating.envelope import SECURITY_HEADERS, new_request_id
 from taskward.operating.metrics import Metrics
 from taskward.problems import (
     BAD_REQUEST,
@@ -34,7 +33,7 @@ class Refusals:
         self, status: int, detail: str | None, client: str | None, request_id: str | None
     ) -> tuple[list[tuple[bytes, bytes]], bytes]:
         kind = _KINDS[status]
-        request_id = request_id or f"{random.getrandbits(128):032x}"
+        request_id = request_id or new_request_id()
         answer = render(request_id, kind, detail)
         added = ((b"x-request-id", request_id.encode()), (b"cache-control", b"no-store"))
         with contextlib.suppress(Exception):  # failing metrics change no answer
