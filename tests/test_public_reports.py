@@ -218,3 +218,37 @@ async def test_a_client_that_goes_away_before_its_answer_is_no_crash(
     assert "request crashed" not in said
     async with httpx.AsyncClient(base_url=served, trust_env=False) as client:
         assert (await client.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize(("origin", "status"), [("http://localhost:3000", 200), ("https://evil.example", 400)])
+async def test_a_page_of_ours_may_reach_a_server_in_a_private_network_and_another_may_not(
+    client: httpx.AsyncClient, origin: str, status: int
+) -> None:
+    """Kludex/starlette#3064: Chromium asks before a public page reaches a private address; Starlette refused it."""
+    preflight = {
+        "origin": origin,
+        "access-control-request-method": "GET",
+        "access-control-request-headers": "authorization",
+        "access-control-request-private-network": "true",
+    }
+    answer = await client.options(TASKS, headers=preflight)
+    assert answer.status_code == status, answer.text
+    assert answer.headers.get("access-control-allow-origin") == (origin if status == 200 else None)
+    if status == 200:
+        assert answer.headers["access-control-allow-private-network"] == "true"
+
+
+@pytest.mark.parametrize("origin", [None, "http://localhost:3000", "https://evil.example"])
+async def test_a_cache_keeps_no_answer_of_one_origin_for_another(
+    client: httpx.AsyncClient, alice: Person, origin: str | None
+) -> None:
+    """Kludex/starlette#3516, #3517: answers without Vary when the request had no Origin, or one that is not allowed."""
+    headers = {} if origin is None else {"origin": origin}
+    for path in (TASKS, f"{TASKS}/x", "/healthz", "/openapi.json", "/.well-known/oauth-protected-resource", "/none"):
+        for who in (client, alice):
+            answer = await who.get(path, headers=headers)
+            assert "origin" in answer.headers["vary"].lower().replace(" ", "").split(","), path
+    if origin is not None:
+        asked = {"access-control-request-method": "GET", "access-control-request-headers": "authorization"}
+        preflight = await client.options(TASKS, headers={**headers, **asked})
+        assert {"origin", *asked} <= set(preflight.headers["vary"].lower().replace(" ", "").split(","))

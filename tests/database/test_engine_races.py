@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -65,8 +66,9 @@ async def no_sessions(url: str) -> None:
     await soon(none_left)
 
 
+@pytest.mark.parametrize("in_time", [False, True], ids=["fails", "is open all the same"])
 async def test_a_cancelled_request_keeps_its_slot_until_the_connection_that_it_opened_is_closed(
-    database_url: str,
+    database_url: str, caplog: pytest.LogCaptureFixture, in_time: bool
 ) -> None:
     """SQLAlchemy waits up to 2 s for a connection to close that is cancelled while it is set up."""
     opening = most = 0
@@ -83,6 +85,8 @@ async def test_a_cancelled_request_keeps_its_slot_until_the_connection_that_it_o
             return await asyncpg.connect(database_url)
         except asyncio.CancelledError:
             await asyncio.sleep(0.2)
+            if in_time:
+                return await asyncpg.connect(database_url)
             raise
         finally:
             opening -= 1
@@ -96,6 +100,9 @@ async def test_a_cancelled_request_keeps_its_slot_until_the_connection_that_it_o
         assert cancelled.cancelled()
         assert most == 1
         assert database.usage() == (1, 1)
+        gc.collect()
+        assert await sessions(database_url) == 1
+    assert not caplog.records
 
 
 async def test_a_request_cancelled_while_the_server_is_probed_leaves_no_connection_open(
@@ -151,13 +158,19 @@ async def test_connections_of_an_extension_leave_no_session_behind_when_the_pool
         await soon(lambda: asyncio.sleep(0, database.usage() == (0, 0)))
         assert await sessions(database_url) == 1, "the pool keeps one, and closes ours and the other"
         assert len(await pids(database, 3)) == 1
+        async with database.engine.connect() as third:
+            assert await third.scalar(text("SELECT 1"))
     await no_sessions(database_url)
     assert not caplog.records
 
 
-async def test_a_connection_that_the_server_ended_is_not_counted_as_open(database_url: str) -> None:
+async def test_a_connection_that_the_server_ended_in_the_pool_is_not_counted_as_open(database_url: str) -> None:
     async with opened(database_url, 2) as database:
+        returned = asyncio.Event()
+        event.listen(database.engine.sync_engine, "checkin", lambda *_: returned.set())
         ended = (await pids(database, 1)).pop()
+        await returned.wait()
+        assert database.usage() == (1, 1)
         connection = await asyncpg.connect(database_url)
         await connection.execute("SELECT pg_terminate_backend($1, 5000)", ended)
         await connection.close()
@@ -170,7 +183,7 @@ async def test_a_pool_closed_under_a_statement_that_does_not_end_has_its_size_wh
     async def connect() -> Any:
         return await asyncpg.connect(database_url)  # without the server's own timeout
 
-    async with opened(database_url, 2, 0.4, connect) as database:
+    async with opened(database_url, 2, 2, connect) as database:
         running = [asyncio.ensure_future(fetch(database, "SELECT pg_sleep(30)")) for _ in range(2)]
         await asyncio.sleep(0)
         await database.close()
@@ -188,7 +201,10 @@ async def test_a_pool_closed_under_a_statement_that_does_not_end_has_its_size_wh
 async def test_a_close_that_is_cancelled_closes_the_connections_and_the_pool_can_be_opened_again(
     database_url: str,
 ) -> None:
-    async with opened(database_url, 2) as database:
+    async def connect() -> Any:
+        return await asyncpg.connect(database_url)  # without the server's own timeout
+
+    async with opened(database_url, 2, connect=connect) as database:
         await pids(database, 2)
         running = asyncio.ensure_future(fetch(database, "SELECT pg_sleep(30)"))
         await asyncio.sleep(0.05)
@@ -197,7 +213,8 @@ async def test_a_close_that_is_cancelled_closes_the_connections_and_the_pool_can
         closing.cancel()
         await asyncio.gather(closing, return_exceptions=True)
         with pytest.raises(DatabaseUnavailable):
-            await running
+            async with asyncio.timeout(4):
+                await running
         assert database.usage() == (0, 0)
         await database.open()
         assert len(await pids(database, 8)) == 2

@@ -54,6 +54,7 @@ def with_cors(app: ASGIApp, origins: tuple[str, ...], headers: tuple[str, ...] =
         allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
         allow_headers=(*ALLOWED_HEADERS, *headers),
         allow_credentials=True,
+        allow_private_network=True,  # else a page of these origins reaches no server in its own network (Chromium)
         expose_headers=EXPOSED_HEADERS,
         max_age=600,
     )
