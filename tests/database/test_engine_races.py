@@ -186,7 +186,7 @@ async def test_a_pool_closed_under_a_statement_that_does_not_end_has_its_size_wh
     async with opened(database_url, 2, 2, connect) as database:
         running = [asyncio.ensure_future(fetch(database, "SELECT pg_sleep(30)")) for _ in range(2)]
         await asyncio.sleep(0)
-        await database.close()
+        await asyncio.gather(database.close(), database.close())
         assert all(task.done() for task in running), "close() waits for the requests that it ends"
         for task in running:
             with pytest.raises(DatabaseUnavailable):

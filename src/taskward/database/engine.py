@@ -111,7 +111,8 @@ class Database:
     async def close(self) -> None:
         """Wait up to the timeout for running statements, then close every connection. No further statement starts."""
         self._closed = True
-        if self._watch is None:
+        watch, self._watch = self._watch, None
+        if watch is None:
             return
         taken = 0
         try:
@@ -131,8 +132,7 @@ class Database:
                 async with asyncio.timeout(self._timeout):
                     await self.engine.dispose()  # closes the connections that an extension opened
         finally:
-            self._watch.cancel()
-            self._watch = None
+            watch.cancel()
             for connection in self._open:
                 connection.terminate()  # if close() itself is cancelled
             self._give_back(unused_since=math.inf)

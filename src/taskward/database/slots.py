@@ -36,10 +36,7 @@ class Slots:
         self._free -= 1
 
     def give(self) -> None:
-        if self._free < 0:
-            self._free += 1
-            return
-        while self._waiting:
+        while self._waiting and self._free >= 0:
             _, turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
