@@ -23,7 +23,7 @@ ROOMS = [
     {"settings"},
     {"operating"},
     {"api"},
-    {"tasks"},
+    {path.parent.name for path in (ROOT / "src" / "taskward").glob("*/routes.py")},  # the resources
     {"server"},
     {"authentication"},
     {"app"},
