@@ -170,7 +170,7 @@ async def test_malformed_http_is_refused_with_problem_json(service: Service, sta
 
 
 async def test_a_refusal_never_overtakes_the_answer_to_the_request_before_it(service: Service, token: bytes) -> None:
-    """Otherwise whoever shares the connection would take the one for the other."""
+    """Otherwise a client that shares the connection would take one response for the other."""
     found = await exchange(service.port, post(token, length) + BODY + b"nonsense\r\n\r\n" + NEXT)
     assert (found.statuses, found.closed) == ([201], True)
     assert found.replies[0].get("connection") == "close"

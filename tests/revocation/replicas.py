@@ -22,7 +22,7 @@ NO_DATABASE = "/api/another-person/tasks"
 
 
 class Four:
-    """Replicas on one database, an issuer whose tokens name sessions, and whoever ends them."""
+    """Replicas on one database, an issuer whose tokens name sessions, and the one who ends them."""
 
     def __init__(self, issuer: Issuer, services: list[Service], database: asyncpg.Connection) -> None:
         self.issuer, self.services, self.database = issuer, services, database

@@ -53,7 +53,7 @@ class Databases:
         return urlunsplit(urlsplit(self.server)._replace(path=f"/{name}"))
 
     async def drop(self, url: str) -> None:
-        """Remove it, whoever is still connected."""
+        """Remove it, even while clients are connected."""
         await self.connection.execute(f'DROP DATABASE "{urlsplit(url).path.lstrip("/")}" WITH (FORCE)')
 
 

@@ -102,7 +102,7 @@ class ThreePeople(RuleBasedStateMachine):
         # Idempotency key → the body and the task that was made of it.
         self.keys: list[dict[str, tuple[Any, dict[str, Any]]]] = [{}, {}, {}]
         self.seen: dict[str, dict[str, dict[str, Any]]] = {}  # id → tag → the task as it was then
-        self.ids: list[str] = []  # every id there ever was, whoever's
+        self.ids: list[str] = []  # every id that any person's task ever had
 
     def teardown(self) -> None:
         for person in range(3):

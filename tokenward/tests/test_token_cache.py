@@ -90,7 +90,7 @@ class Machine(RuleBasedStateMachine):
 
         before = self.w.events.counts["cached"]
         asking = asyncio.gather(of(self.w.authenticator), of(self.plain))
-        await settle()  # whoever need not wait is asked at this very moment, which may be a token's first or last
+        await settle()  # what need not wait is judged now, which may be a token's first or last moment
         for _ in range(40):
             if asking.done():
                 break

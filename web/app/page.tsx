@@ -1,4 +1,4 @@
-/** The front door leads to the tasks; the tasks page sends on whoever has to sign in first. */
+/** Redirects to the tasks. The tasks page redirects people who are not signed in. */
 import { redirect } from "next/navigation";
 import { HOME } from "@/lib/next-path";
 

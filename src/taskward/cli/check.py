@@ -191,7 +191,7 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
 
 def _proofs(settings: Settings) -> Iterator[Finding]:
     others = "bearer tokens as well" if settings.dpop == "accept" else "no other tokens"
-    where = settings.public_url or "whatever the request's Host header says"
+    where = settings.public_url or "the request's Host header"
     yield Finding("dpop", True, f"bound tokens are accepted with a proof for {where}, {others}")
     if settings.dpop_replays == "database":
         yield Finding("dpop", True, "used proofs are remembered in the database")

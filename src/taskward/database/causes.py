@@ -106,7 +106,7 @@ def advice(error: BaseException) -> str:
     if isinstance(found, FileNotFoundError):
         return _NO_FILE
     if isinstance(found, LookupError | ValueError):
-        return "Mend PGPORT, PGSSLMODE and their like, and name the user in DATABASE_URL"
+        return "Correct PGPORT, PGSSLMODE and the other PG… variables, and name the user in DATABASE_URL"
     return "Is PostgreSQL up, and is DATABASE_URL right?"
 
 

@@ -45,7 +45,7 @@ def serve(settings: Settings) -> int:
         return NOT_MIGRATED
     except DatabaseUnavailable as error:
         if error.reason.startswith("ClientConfigurationError"):  # waiting does not help
-            why = f"DATABASE_URL: {error.reason}. See PGPORT, PGUSER, PGSSLMODE and their like."
+            why = f"DATABASE_URL: {error.reason}. See PGPORT, PGUSER, PGSSLMODE and the other PG… variables."
             log.tell(why, settings.log_format)
             return BAD_SETTINGS
         structlog.get_logger("taskward").warning(

@@ -59,7 +59,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def caller(request: Request) -> Identity:
-    """``request.auth`` with its type. Raises Refused (401) when nobody was verified for this request."""
+    """``request.auth`` with its type. Raises Refused (401) when the request has no verified caller."""
     if isinstance(request.auth, Identity):
         return request.auth
     refusal = MissingToken()

@@ -128,7 +128,7 @@ def _offline(jws: Jws, verifier: TokenVerifier, now: float, names: Names) -> Ite
 
 async def _signature(jws: Jws, verifier: TokenVerifier, source: KeySource, names: Names) -> Finding:
     kid = f"kid {show(safe_kid(jws.kid))}"
-    if isinstance(jws.header.get("alg"), str) is False:
+    if not isinstance(jws.header.get("alg"), str):
         return Finding("signature", None, "not checked, because the token names no algorithm")
     try:
         key = await source.find(jws)

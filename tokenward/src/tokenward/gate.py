@@ -6,6 +6,7 @@ from typing import Any
 
 from tokenward.errors import InsufficientScope, NotPermitted
 from tokenward.identity import Identity
+from tokenward.trusted import several
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,4 @@ class Needs:
 
 def needs(*, scopes: Collection[str] = (), roles: Collection[str] = (), permissions: Collection[str] = ()) -> Needs:
     """A gate: all of ``scopes``, one of ``roles``, all of ``permissions``. A string is a list of one."""
-    return Needs(_several(scopes), _several(roles), _several(permissions))
-
-
-def _several(values: Collection[str]) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
+    return Needs(several(scopes), several(roles), several(permissions))

@@ -1,4 +1,4 @@
-"""Checks of the URLs of key sets and feeds: an attacker who changes a key set in transit could sign anybody in."""
+"""Checks of the URLs of key sets and feeds: https, unless the host is this machine."""
 
 import ipaddress
 from typing import TYPE_CHECKING
@@ -16,14 +16,14 @@ def check_key_set_url(url: str, *, allow_http: bool = False) -> None:
     if parts.userinfo:
         raise ValueError("holds a user name or password; a key set is public and needs none")
     if parts.scheme == "http" and not is_loopback(parts.host) and not allow_http:
-        raise ValueError("is plain http to another machine, so whoever stands between could hand out keys")
+        raise ValueError("is plain http to another machine, so an attacker in between could replace the keys")
 
 
 def check_feed_url(url: str, *, allow_http: bool = False) -> None:
     """The same check for a feed of revocations. Its URL may hold a secret as password."""
     parts = _read(url, "https://app.example/api/auth/revocations")
     if parts.scheme == "http" and not is_loopback(parts.host) and not allow_http:
-        raise ValueError("is plain http to another machine, so whoever stands between could hold revocations back")
+        raise ValueError("is plain http to another machine, so an attacker in between could hold revocations back")
 
 
 def _read(url: str, example: str) -> "httpx.URL":

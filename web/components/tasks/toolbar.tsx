@@ -91,7 +91,7 @@ function Search({ q, onQuery }: { q: string; onQuery: (q: string) => void }) {
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    // The browser itself would empty the field, whoever the key is meant for.
+    // The browser itself would empty the field, even if the key is meant for another part of the page.
     if (event.key === "Escape") event.preventDefault();
     if (isComposing(event.nativeEvent)) return;
     if (event.key === "Escape") {

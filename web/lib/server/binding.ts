@@ -1,4 +1,4 @@
-/** Binds a token to the key of whoever asks for it with a DPoP proof (RFC 9449). */
+/** Binds a token to the key of the client that asks for it with a DPoP proof (RFC 9449). */
 import { tryGetCurrentAuthEndpointContext } from "@better-auth/core/context";
 import { APIError } from "better-auth/api";
 import { verifyDpopProof } from "better-auth/oauth2";

@@ -1,4 +1,4 @@
-/** Whether whoever is signed in has a password here, or came through another provider only. */
+/** Whether the person has a password here, or signs in through another provider only. */
 import { headers } from "next/headers";
 import { getAuth } from "./auth";
 

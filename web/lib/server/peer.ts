@@ -1,4 +1,4 @@
-/** The name under which our own server passes on the address of whoever connected (see server/peer.mjs). */
+/** The header in which our own server passes on the client IP (see server/peer.mjs). */
 export const PEER_HEADER = "x-taskward-peer";
 
 /** What one subscriber has: an IPv4 address, or the /64 of an IPv6 address, whose rest they choose as they like. */

@@ -31,12 +31,12 @@ PATIENCE = 1.5  # seconds beyond the wait until a request is given up
 POLL = 0.5  # seconds between two questions to a feed that answers at once
 MIN_INTERVAL = 0.1  # seconds between the starts of two requests, however many events there are
 BACKOFF = (0.1, 0.2, 0.5, 1.0, 2.0)  # seconds after the first, second … failure in a row
-LONGEST_PAUSE = 10.0  # seconds, whatever Retry-After says
+LONGEST_PAUSE = 10.0  # seconds, even if Retry-After asks for more
 MAX_BYTES = 32 * 1024 * 1024
 LARGE = 256 * 1024  # bytes of an answer that is read in a thread, because reading it takes a while
 AT_ONCE = 5_000  # events taken before others may run
 CURSORS = 256  # earlier cursors that are remembered
-FORGET_OFFSET = 120.0  # seconds without a usable answer; whatever was answered before has expired by then
+FORGET_OFFSET = 120.0  # seconds without a usable answer; earlier answers have expired by then
 
 T = TypeVar("T")
 
