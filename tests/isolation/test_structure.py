@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import taskward
+from taskward.app import RESOURCES  # noqa: F401 - importing it declares the tables of every resource
 from taskward.database.engine import Database, Rows
 from taskward.database.schema import metadata
 from taskward.database.statement import Statement
