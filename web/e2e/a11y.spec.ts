@@ -1,6 +1,6 @@
 /** What a screen reader is given: the accessibility tree, and what is said when something changes. */
 import type { CDPSession, Page } from "@playwright/test";
-import { add, composer, expect, row, settled, signUp, test, webUrl } from "./support";
+import { add, composer, expect, openMenu, row, settled, signUp, test, webUrl } from "./support";
 
 interface Node {
   role: string;
@@ -91,7 +91,7 @@ test("every control has a name of its own, headings go down by one, and the land
   // The filter that is on is said to be.
   const all = page.getByRole("link", { name: /^All/ });
   await expect(all).toHaveAttribute("aria-current", "page");
-  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(page);
   await expect(page.getByRole("menu")).toBeVisible();
   expect(unclear(await tree(session))).toEqual([]);
   await page.keyboard.press("Escape");

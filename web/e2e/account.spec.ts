@@ -4,7 +4,11 @@ import {
   apiUrl,
   authorization,
   control,
+  deleteAccount,
   expect,
+  holdScripts,
+  openMenu,
+  postAuth,
   signIn,
   signUp,
   test,
@@ -18,19 +22,13 @@ test("an account is deleted with its tasks, after asking for the password", asyn
   await page.getByRole("checkbox", { name: "One" }).check();
   const token = await tokenOf(page);
   const me = decodeJwt(token).sub ?? "";
-  const bare = await page.request.post(`${webUrl()}/api/auth/delete-user`, {
-    headers: { Origin: webUrl() },
-    data: {},
-  });
+  const bare = await postAuth(page.request, "/delete-user", {});
   expect(bare.status()).toBe(400);
-  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(page);
   await page.getByRole("menuitem", { name: "Account" }).click();
-  await page.getByRole("button", { name: "Delete account…" }).click();
-  await page.getByLabel("Your password").fill("not my password");
-  await page.getByRole("button", { name: "Delete for good" }).click();
+  await deleteAccount(page, "not my password");
   await expect(page.getByRole("dialog").getByText("That isn't your password.")).toBeVisible();
-  await page.getByLabel("Your password").fill(person.password);
-  await page.getByRole("button", { name: "Delete for good" }).click();
+  await deleteAccount(page, person.password);
   await expect(page).toHaveURL(/\/sign-in/);
   expect(await control("person/count", person.email)).toBe(0);
   // Neither the token nor the tasks outlive the account.
@@ -65,14 +63,7 @@ test("light and dark are chosen here, stay chosen, and are there from the first 
 
 test("what is clicked before the page's script runs is done when it runs", async ({ page }) => {
   await signUp(page);
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route(/_next\/static\/.*\.js/, async (route) => {
-    await held;
-    await route.continue();
-  });
+  const release = await holdScripts(page);
   await page.goto(`${webUrl()}/account`, { waitUntil: "commit" });
   await page.getByRole("radio", { name: "Dark" }).click();
   await page.getByRole("switch").click();

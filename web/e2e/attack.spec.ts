@@ -1,5 +1,17 @@
 /** Attempts to lose what was typed. */
-import { add, composer, expect, row, settled, signUp, stored, storedTitles, test, webUrl } from "./support";
+import {
+  add,
+  composer,
+  expect,
+  openMenu,
+  row,
+  settled,
+  signUp,
+  stored,
+  storedTitles,
+  test,
+  webUrl,
+} from "./support";
 
 test.beforeEach(async ({ page }) => {
   await signUp(page);
@@ -66,7 +78,7 @@ test("a new version was put in place and this page's files are gone: it says so 
   await add(page, "There");
   await composer(page).fill("half a thought");
   await page.route(/_next\/static\/.*\.js/, (route) => route.fulfill({ status: 404, body: "gone" }));
-  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(page);
   await expect(page.locator("body > [role=status]")).toContainText("can't be loaded");
   await page.getByRole("heading", { name: "Tasks", exact: true }).click();
   await page.keyboard.press("?");
@@ -77,7 +89,7 @@ test("a new version was put in place and this page's files are gone: it says so 
   await page.unroute(/_next\/static\/.*\.js/);
   await page.reload();
   await expect(composer(page)).toHaveValue("half a thought");
-  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(page);
   await expect(page.getByRole("menu")).toBeVisible();
 });
 

@@ -3,6 +3,8 @@ import {
   add,
   composer,
   expect,
+  holdScripts,
+  openMenu,
   row,
   settled,
   signUp,
@@ -95,17 +97,10 @@ test.describe("with a finger", () => {
 // page.md names what is typed into fields; a tick is an answer too
 test("a tick made before the script runs is kept, shown and sent", async ({ page }) => {
   await add(page, "Other", "Early tick");
-  let release: () => void = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route(/_next\/static\/.*\.js/, async (route) => {
-    await held;
-    await route.continue();
-  });
+  const release = await holdScripts(page);
   await page.goto(`${webUrl()}/tasks`, { waitUntil: "commit" });
   await page.getByRole("checkbox", { name: "Early tick" }).click();
-  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(page);
   release();
   await expect(page.getByRole("menu")).toBeVisible();
   await page.keyboard.press("Escape");

@@ -1,12 +1,11 @@
 import { decodeJwt } from "jose";
 import { proofFor, setIssuerClock, thumbprint } from "../lib/api/dpop";
-import { expect, somebody, test, webUrl } from "./support";
+import { expect, postAuth, somebody, test, webUrl } from "./support";
 
 test("a token asked for with a proof is bound to its key; with a proof that does not hold there is none", async ({
   request,
 }) => {
-  const headers = { Origin: webUrl() };
-  await request.post(`${webUrl()}/api/auth/sign-up/email`, { headers, data: somebody() });
+  await postAuth(request, "/sign-up/email", somebody());
   const url = `${webUrl()}/api/auth/token`;
   const ask = (proof: string) => request.get(url, { headers: { DPoP: proof } });
   const response = await ask(await proofFor("GET", url));

@@ -3,7 +3,7 @@ import type { APIRequestContext } from "@playwright/test";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import type { Answer } from "../lib/server/revocation-feed/feed";
 import { connected } from "./database";
-import { expect, somebody, test, webUrl } from "./support";
+import { expect, postAuth, somebody, test, webUrl } from "./support";
 
 const keys = () => createRemoteJWKSet(new URL(`${webUrl()}/api/auth/jwks`));
 
@@ -24,14 +24,12 @@ async function ask(request: APIRequestContext, query = ""): Promise<Answer> {
 }
 
 async function signedIn(request: APIRequestContext): Promise<string> {
-  const headers = { Origin: webUrl() };
-  await request.post(`${webUrl()}/api/auth/sign-up/email`, { headers, data: somebody() });
+  await postAuth(request, "/sign-up/email", somebody());
   const response = await request.get(`${webUrl()}/api/auth/get-session`);
   return ((await response.json()) as { session: { id: string } }).session.id;
 }
 
-const signOut = (request: APIRequestContext) =>
-  request.post(`${webUrl()}/api/auth/sign-out`, { headers: { Origin: webUrl() }, data: {} });
+const signOut = (request: APIRequestContext) => postAuth(request, "/sign-out", {});
 
 test("without a cursor, or with an unknown one, the feed is the whole list, signed", async ({ request }) => {
   const sid = await signedIn(request);

@@ -1,5 +1,14 @@
-import type { Page } from "@playwright/test";
-import { composer, expect, somebody, test, webUrl } from "./support";
+import {
+  composer,
+  expect,
+  fillSignUp,
+  holdScripts,
+  postAuth,
+  signIn,
+  somebody,
+  test,
+  webUrl,
+} from "./support";
 
 const FORMS = ["/sign-in", "/sign-up", "/forgot-password", "/reset-password?token=x"];
 
@@ -47,14 +56,7 @@ for (const path of ["/sign-in", "/sign-up"]) {
 test("Enter before the script runs sends nothing; when it runs, what was typed is still there", async ({
   page,
 }) => {
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route(/_next\/static\/.*\.js/, async (route) => {
-    await held;
-    await route.continue();
-  });
+  const release = await holdScripts(page);
   const person = somebody();
   await page.goto(`${webUrl()}/sign-up`, { waitUntil: "commit" });
   await page.locator("input[name=name]").fill(person.name);
@@ -67,18 +69,9 @@ test("Enter before the script runs sends nothing; when it runs, what was typed i
   await expect(composer(page)).toBeVisible();
 });
 
-async function fillSignUp(page: Page, changes: Partial<ReturnType<typeof somebody>>): Promise<void> {
-  const person = { ...somebody(), ...changes };
-  await page.goto(`${webUrl()}/sign-up`);
-  await page.getByLabel("Name").fill(person.name);
-  await page.getByLabel("E-mail").fill(person.email);
-  await page.getByLabel("Password", { exact: true }).fill(person.password);
-  await page.getByRole("button", { name: "Create account" }).click();
-}
-
 test("a password that is too long is refused in words, and not cut", async ({ page }) => {
   const password = "p".repeat(160);
-  await fillSignUp(page, { password });
+  await fillSignUp(page, { ...somebody(), password });
   await expect(page.getByText("too long: 128 characters at most")).toBeVisible();
   await expect(page.getByLabel("Password", { exact: true })).toHaveValue(password);
 });
@@ -92,13 +85,10 @@ for (const [what, name] of [
   ["nothing but spaces", "\u2003 \u00a0"],
 ] as const) {
   test(`a name of ${what} is refused by the page and by the server`, async ({ page }) => {
-    await fillSignUp(page, { name });
+    await fillSignUp(page, { ...somebody(), name });
     // A field of spaces is not even sent by some browsers' own check.
     await expect(page).toHaveURL(/\/sign-up/);
-    const response = await page.request.post(`${webUrl()}/api/auth/sign-up/email`, {
-      headers: { Origin: webUrl() },
-      data: { ...somebody(), name },
-    });
+    const response = await postAuth(page.request, "/sign-up/email", { ...somebody(), name });
     expect(response.status()).toBe(400);
     expect(await response.json()).toMatchObject({ code: "INVALID_NAME" });
   });
@@ -116,19 +106,14 @@ test("with cookies blocked, signing in says so", async ({ page }) => {
   await fillSignUp(page, person);
   await expect(page.getByRole("main").getByText("your browser blocks cookies")).toBeVisible();
   await page.goto(`${webUrl()}/sign-in`);
-  await page.getByLabel("E-mail").fill(person.email);
-  await page.getByLabel("Password", { exact: true }).fill(person.password);
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await signIn(page, person);
   await expect(page.getByRole("main").getByText("Your browser blocks cookies")).toBeVisible();
   await expect(page.getByLabel("E-mail")).toHaveValue(person.email);
 });
 
 test("an e-mail that is taken leads to signing in with it", async ({ page }) => {
   const person = somebody();
-  await page.request.post(`${webUrl()}/api/auth/sign-up/email`, {
-    headers: { Origin: webUrl() },
-    data: person,
-  });
+  await postAuth(page.request, "/sign-up/email", person);
   await page.context().clearCookies();
   await fillSignUp(page, person);
   await page.getByRole("link", { name: "Sign in instead?" }).click();

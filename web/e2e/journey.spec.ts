@@ -3,6 +3,7 @@ import {
   add,
   composer,
   expect,
+  openMenu,
   row,
   signIn,
   signOut,
@@ -71,7 +72,7 @@ test("signing out in one tab signs out the other, and leaves nothing behind", as
   await other.goto(`${webUrl()}/tasks`);
   await expect(row(other, "Private")).toBeVisible();
   await composer(other).fill("half a thought");
-  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(page);
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await expect(page.getByRole("alertdialog")).toContainText("One text is not finished");
   await page.getByRole("button", { name: "Sign out anyway" }).click();

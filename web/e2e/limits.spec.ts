@@ -1,5 +1,5 @@
 import { PEER_HEADER } from "./peer";
-import { expect, signIn, signOut, signUp, test, webUrl } from "./support";
+import { expect, postAuth, signIn, signOut, signUp, test } from "./support";
 
 test("five wrong passwords: the sixth waits, is told how long, and no forged header helps", async ({
   page,
@@ -9,10 +9,7 @@ test("five wrong passwords: the sixth waits, is told how long, and no forged hea
   const person = await signUp(page);
   await signOut(page);
   const attempt = (password: string, headers: Record<string, string> = {}) =>
-    page.request.post(`${webUrl()}/api/auth/sign-in/email`, {
-      headers: { Origin: webUrl(), ...headers },
-      data: { email: person.email, password },
-    });
+    postAuth(page.request, "/sign-in/email", { email: person.email, password }, headers);
   // A password that was right does not count.
   expect((await attempt(person.password)).status()).toBe(200);
   await page.context().clearCookies();

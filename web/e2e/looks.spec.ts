@@ -1,6 +1,6 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import { add, composer, expect, row, settled, signUp, test, webUrl } from "./support";
+import { add, composer, expect, openMenu, row, settled, signUp, test, webUrl } from "./support";
 
 async function violations(page: Page): Promise<string[]> {
   // What still fades in has less contrast than it will have.
@@ -67,7 +67,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     await look("shortcuts");
     await page.keyboard.press("Escape");
     await expect(shortcuts).toHaveCount(0);
-    await page.getByRole("button", { name: /^Menu of/ }).click();
+    await openMenu(page);
     await expect(page.getByRole("menu")).toBeVisible();
     await look("menu");
     await page.getByRole("menuitem", { name: "Account" }).click();
@@ -105,7 +105,7 @@ test("everything fits 320 pixels, and a finger finds every button", async ({ pag
   await page.getByRole("button", { name: "Edit Short one" }).click();
   expect(await overflow()).toBe(0);
   await page.keyboard.press("Escape");
-  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(page);
   expect(await overflow()).toBe(0);
   await page.goto(`${webUrl()}/account`);
   expect(await overflow()).toBe(0);

@@ -7,6 +7,8 @@ import {
   change,
   composer,
   expect,
+  holdScripts,
+  openMenu,
   row,
   settled,
   signUp,
@@ -102,14 +104,7 @@ test("a deletion does not take a task that was opened again elsewhere", async ({
 });
 
 test("Enter before the script runs is kept and sent", async ({ page }) => {
-  let release: () => void = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route(/_next\/static\/.*\.js/, async (route) => {
-    await held;
-    await route.continue();
-  });
+  const release = await holdScripts(page);
   await page.goto(`${webUrl()}/tasks`, { waitUntil: "commit" });
   for (const title of ["Early bird", "Second worm"]) {
     await composer(page).fill(title);
@@ -138,7 +133,7 @@ test("signing out asks about what other tabs have not sent, and about half-typed
   const other = await context.newPage();
   await other.goto(`${webUrl()}/tasks`);
   await expect(row(other, "Sent")).toBeVisible();
-  await other.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(other);
   await other.getByRole("menuitem", { name: "Sign out" }).click();
   const dialog = other.getByRole("alertdialog");
   await expect(dialog).toContainText("One change hasn't reached Taskward yet. One text is not finished.");

@@ -4,6 +4,7 @@ import {
   add,
   composer,
   expect,
+  openMenu,
   row,
   settled,
   signIn,
@@ -72,7 +73,7 @@ test("reloaded without a connection, the list is there with everything that was 
   await expect(page.getByRole("button", { name: "Menu of Ada Lovelace" })).toBeVisible();
   await expect(page).toHaveTitle("(2) Tasks · Taskward");
   // Parts that are loaded when they are asked for are there too.
-  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(page);
   await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).click();
   await expect(page.getByRole("dialog")).toBeVisible();
   await page.keyboard.press("Escape");

@@ -2,6 +2,7 @@ import {
   add,
   composer,
   control,
+  deleteAccount,
   expect,
   row,
   settled,
@@ -57,9 +58,7 @@ test("an account is not half deleted when the service is away", async ({ page })
   await page.goto(`${webUrl()}/account`);
   await control("api/stop");
   try {
-    await page.getByRole("button", { name: "Delete account…" }).click();
-    await page.getByLabel("Your password").fill(person.password);
-    await page.getByRole("button", { name: "Delete for good" }).click();
+    await deleteAccount(page, person.password);
     await expect(
       page.getByRole("dialog").getByText("your account and your tasks are still here"),
     ).toBeVisible();

@@ -3,16 +3,13 @@ import { decodeJwt } from "jose";
 import type pg from "pg";
 import { CHANNEL, revocationsSchema } from "../lib/server/revocations/schema";
 import { connected, undone } from "./database";
-import { expect, type Person, somebody, test, webUrl } from "./support";
+import { expect, type Person, postAuth, somebody, test, webUrl } from "./support";
 
 interface SignedIn extends Person {
   id: string;
   sid: string;
   token: string;
 }
-
-const post = (request: APIRequestContext, path: string, data: unknown) =>
-  request.post(`${webUrl()}/api/auth${path}`, { headers: { Origin: webUrl() }, data });
 
 async function claims(request: APIRequestContext) {
   const response = await request.get(`${webUrl()}/api/auth/token`);
@@ -24,7 +21,7 @@ async function claims(request: APIRequestContext) {
 
 async function newcomer(request: APIRequestContext): Promise<SignedIn> {
   const person = somebody();
-  expect((await post(request, "/sign-up/email", person)).status()).toBe(200);
+  expect((await postAuth(request, "/sign-up/email", person)).status()).toBe(200);
   return { ...person, ...(await claims(request)) };
 }
 
@@ -70,10 +67,10 @@ test("signing out revokes this session and says so in the same transaction", asy
 }) => {
   const person = await newcomer(request);
   const other = await playwright.request.newContext();
-  expect((await post(other, "/sign-in/email", person)).status()).toBe(200);
+  expect((await postAuth(other, "/sign-in/email", person)).status()).toBe(200);
   const elsewhere = await claims(other);
   await connected(async (client) => {
-    const heard = await notices(client, 1, () => post(request, "/sign-out", {}));
+    const heard = await notices(client, 1, () => postAuth(request, "/sign-out", {}));
     expect(await written(client, person.sid, elsewhere.sid, person.id)).toEqual([`sid ${person.sid}`]);
     const { rows } = await client.query<{ id: string; lasts: number }>(
       `select id::text, extract(epoch from expires_at - not_before)::int as lasts
@@ -93,13 +90,13 @@ test("a sign-out that cannot end the session says so and stays signed in", async
     await client.query("begin");
     // Holds the row, as a stuck transaction would, until the statement gives up.
     await client.query(`select 1 from auth.session where id = $1 for update`, [person.sid]);
-    const response = await post(request, "/sign-out", {});
+    const response = await postAuth(request, "/sign-out", {});
     expect(response.status()).toBe(503);
     await client.query("rollback");
     expect(await written(client, person.sid)).toEqual([]);
   });
   expect((await claims(request)).sid).toBe(person.sid);
-  expect((await post(request, "/sign-out", {})).status()).toBe(200);
+  expect((await postAuth(request, "/sign-out", {})).status()).toBe(200);
 });
 
 for (const [how, statement] of [
@@ -169,13 +166,13 @@ test("a deactivated person is signed out, gets no token and cannot sign in; reac
     );
     expect(rows[0]?.before.getTime()).toBeGreaterThan((decodeJwt(person.token).iat ?? 0) * 1000);
     expect((await request.get(`${webUrl()}/api/auth/token`)).status()).toBe(401);
-    expect((await post(request, "/sign-in/email", person)).status()).toBe(403);
+    expect((await postAuth(request, "/sign-in/email", person)).status()).toBe(403);
     // Saving the same again is no second ban.
     await ofPerson(client, `update auth."user" set banned = true, name = 'B' where id = $1`, person);
     expect(await written(client, person.id)).toHaveLength(1);
     await ofPerson(client, `update auth."user" set banned = false where id = $1`, person);
   });
-  expect((await post(request, "/sign-in/email", person)).status()).toBe(200);
+  expect((await postAuth(request, "/sign-in/email", person)).status()).toBe(200);
   expect((await claims(request)).sid).not.toBe(person.sid);
 });
 

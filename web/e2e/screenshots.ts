@@ -7,6 +7,7 @@ import {
   composer,
   control,
   expect,
+  openMenu,
   row,
   signIn,
   signOut,
@@ -88,7 +89,7 @@ test("screenshots", async ({ page, context, browser }) => {
 
   await page.emulateMedia({ colorScheme: "dark" });
   await shoot(page, "tasks-dark");
-  await page.getByRole("button", { name: /^Menu of/ }).click();
+  await openMenu(page);
   await expect(page.getByRole("menu")).toBeVisible();
   await shoot(page, "menu-dark");
   await page.keyboard.press("Escape");

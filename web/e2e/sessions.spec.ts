@@ -6,6 +6,7 @@ import {
   authorization,
   expect,
   type Person,
+  postAuth,
   signIn,
   signUp,
   storedTitles,
@@ -68,15 +69,14 @@ test("nobody ends a session of somebody else", async ({ page, browser }) => {
   const theirs = (await (await other.request.get(`${webUrl()}/api/auth/own-sessions`)).json()) as {
     id: string;
   }[];
-  await page.request.post(`${webUrl()}/api/auth/own-sessions/end`, {
-    headers: { Origin: webUrl() },
-    data: { id: theirs[0]?.id },
-  });
+  await postAuth(page.request, "/own-sessions/end", { id: theirs[0]?.id });
   expect(await tokenStatus(other)).toBe(200);
-  const foreign = await other.request.post(`${webUrl()}/api/auth/own-sessions/end`, {
-    headers: { Origin: "https://evil.example" },
-    data: { id: theirs[0]?.id },
-  });
+  const foreign = await postAuth(
+    other.request,
+    "/own-sessions/end",
+    { id: theirs[0]?.id },
+    { Origin: "https://evil.example" },
+  );
   expect(foreign.status()).toBe(403);
   expect(await tokenStatus(other)).toBe(200);
   await other.context().close();
@@ -132,10 +132,7 @@ test("a new name is shown at once; one that shows nothing is refused", async ({ 
   await page.getByLabel("Name").fill("\u3164");
   await page.getByRole("button", { name: "Save name" }).click();
   await expect(page.getByText("a name that can be seen")).toBeVisible();
-  const refused = await page.request.post(`${webUrl()}/api/auth/update-user`, {
-    headers: { Origin: webUrl() },
-    data: { name: "\u200b" },
-  });
+  const refused = await postAuth(page.request, "/update-user", { name: "\u200b" });
   expect(refused.status()).toBe(400);
   await page.getByLabel("Name").fill("Augusta King");
   await page.getByRole("button", { name: "Save name" }).click();

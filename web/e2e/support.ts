@@ -1,6 +1,14 @@
 /** What the tests share: people, their pages, and control over the stack. */
 import { randomBytes } from "node:crypto";
-import { test as base, expect, type Locator, type Page, type Route } from "@playwright/test";
+import {
+  type APIRequestContext,
+  type APIResponse,
+  test as base,
+  expect,
+  type Locator,
+  type Page,
+  type Route,
+} from "@playwright/test";
 import { authorize, DPOP, proofFor } from "../lib/api/dpop";
 import { PEER_HEADER } from "./peer";
 
@@ -26,12 +34,17 @@ export async function control<T>(what: string, body = ""): Promise<T> {
   return (await response.json()) as T;
 }
 
-export async function signUp(page: Page, person = somebody(), path = "/sign-up"): Promise<Person> {
+/** Fills in the form to sign up and sends it. */
+export async function fillSignUp(page: Page, person: Person, path = "/sign-up"): Promise<void> {
   await page.goto(webUrl() + path);
   await page.getByLabel("Name").fill(person.name);
   await page.getByLabel("E-mail").fill(person.email);
   await page.getByLabel("Password", { exact: true }).fill(person.password);
   await page.getByRole("button", { name: "Create account" }).click();
+}
+
+export async function signUp(page: Page, person = somebody(), path?: string): Promise<Person> {
+  await fillSignUp(page, person, path);
   await expect(page.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
   return person;
 }
@@ -42,10 +55,44 @@ export async function signIn(page: Page, { email, password }: Person): Promise<v
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
-export async function signOut(page: Page): Promise<void> {
+export async function openMenu(page: Page): Promise<void> {
   await page.getByRole("button", { name: /^Menu of/ }).click();
+}
+
+export async function signOut(page: Page): Promise<void> {
+  await openMenu(page);
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await page.waitForURL(/\/sign-in/);
+}
+
+/** On the account page: asks for the account's deletion, with this password. */
+export async function deleteAccount(page: Page, password: string): Promise<void> {
+  const field = page.getByLabel("Your password");
+  if (!(await field.isVisible())) await page.getByRole("button", { name: "Delete account…" }).click();
+  await field.fill(password);
+  await page.getByRole("button", { name: "Delete for good" }).click();
+}
+
+/** A request to Better Auth from the page's origin. */
+export const postAuth = (
+  request: APIRequestContext,
+  path: string,
+  data: unknown,
+  headers: Record<string, string> = {},
+): Promise<APIResponse> =>
+  request.post(`${webUrl()}/api/auth${path}`, { headers: { Origin: webUrl(), ...headers }, data });
+
+/** Holds the page's scripts back, as a slow network does, until what it returns is called. */
+export async function holdScripts(page: Page): Promise<() => void> {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(/_next\/static\/.*\.js/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  return release;
 }
 
 export const composer = (page: Page): Locator => page.getByRole("textbox", { name: "New task" });
