@@ -19,7 +19,7 @@ from unittest.mock import patch
 import asyncpg
 import httpx
 from asgi_lifespan import LifespanManager
-from tests.revocation.conftest import SCHEMA
+from tests.support.revocations import SCHEMA
 
 from benchmarks.dpop import Case, call
 from taskward.app import create_app
