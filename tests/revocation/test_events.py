@@ -10,7 +10,6 @@ import asyncpg
 import httpx
 import pytest
 
-from taskward.tasks.changes import EVERYBODY, MAX_PAYLOAD, digest, payload
 from tests.revocation.conftest import Start
 from tests.support.revocations import REVOKE, kill_listeners, listen, seconds_until
 
@@ -169,14 +168,3 @@ async def test_two_hundred_changes_are_seen_through_another_replica_within_a_sec
     late.sort()
     print(f"event after answer: median {late[100] * 1000:.0f} ms, p99 {late[197] * 1000:.0f} ms")
     assert late[197] < 1
-
-
-def test_a_notification_never_exceeds_the_payload_limit() -> None:
-    from uuid import uuid4
-
-    few = {(digest("a", 16), digest("t", 8)): {str(uuid4()) for _ in range(50)}, (digest("b", 16), ""): None}
-    assert payload(few).count(",") == 52
-    for owners in (1, 100, 300, 330, 400, 5000):
-        text = payload({(digest(str(n), 16), ""): {str(uuid4()) for _ in range(50)} for n in range(owners)})
-        assert len(text) <= MAX_PAYLOAD
-        assert (text == EVERYBODY) == (owners >= 330)

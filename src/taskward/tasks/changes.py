@@ -21,13 +21,15 @@ RETRY_SECONDS = 0.5
 POLL_SECONDS = 1.0
 MAX_PAYLOAD = 7900
 """Bytes; PostgreSQL refuses 8000."""
-MAX_OWNERS = 10_000
-"""Owners in one batch. Above that, the notification is for all owners."""
+MAX_CHANGES = 10_000
+"""Changes in one notification. From that number on it is for all owners."""
 MAX_IDS = 50
 """Ids in one event. Above that, the event has no ids and means: many."""
 EVERYBODY = "*"
 
 Version = Callable[[str], Awaitable[Any]]
+#: A change to be sent: owner, id of the task (None for several) and origin.
+Change = tuple[str, str | None, str | None]
 
 
 class Stream:
@@ -70,8 +72,7 @@ class Changes:
         self._per_person, self._per_worker = per_person, per_worker
         self._streams: dict[str, set[Stream]] = {}
         self._count = 0
-        self._pending: dict[tuple[str, str], set[str] | None] = {}
-        self._everybody = False
+        self._pending: list[Change] = []
         self._sender: asyncio.Task[None] | None = None
         self._poller: asyncio.Task[None] | None = None
         self._leaving = False
@@ -120,31 +121,18 @@ class Changes:
 
     def note(self, owner: str, task_id: str | None, origin: str | None) -> None:
         """Record that a task of this owner changed; None for several. All workers are notified within 100 ms."""
-        if len(self._pending) >= MAX_OWNERS:
-            self._everybody = True
-            self._pending.clear()
-        key = digest(owner, 16), digest(origin, 8) if origin else ""
-        ids = self._pending.setdefault(key, set())
-        if task_id is None or (ids is not None and len(ids) >= MAX_IDS):
-            self._pending[key] = None
-        elif ids is not None:
-            ids.add(task_id)
+        if len(self._pending) < MAX_CHANGES:
+            self._pending.append((owner, task_id, origin))
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send())
 
     async def _send(self) -> None:
-        while self._pending or self._everybody:
+        while self._pending:
             await asyncio.sleep(COLLECT_SECONDS)
-            pending, self._pending = self._pending, {}
-            everybody, self._everybody = self._everybody, False
-            if await self._listener.notify(CHANNEL, EVERYBODY if everybody else payload(pending)):
-                continue
-            # Not sent. Merge it with what was collected since, and try again.
-            self._everybody = self._everybody or everybody
-            for key, ids in pending.items():
-                others = self._pending.get(key, set())
-                self._pending[key] = None if ids is None or others is None else ids | others
-            await asyncio.sleep(RETRY_SECONDS)
+            pending, self._pending = self._pending, []
+            if not await self._listener.notify(CHANNEL, payload(pending)):
+                self._pending = (pending + self._pending)[:MAX_CHANGES]
+                await asyncio.sleep(RETRY_SECONDS)
 
     # Hearing
 
@@ -204,21 +192,27 @@ class Changes:
                         stream.tell([])
 
 
-@lru_cache(MAX_OWNERS)
+@lru_cache(10_000)
 def digest(text: str, size: int) -> str:
     """A short hash of an owner or an origin, so that notifications hold no identifiers."""
     raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def payload(pending: dict[tuple[str, str], set[str] | None]) -> str:
-    """``owner,origin,id,id;owner,origin`` with as many ids as fit, or ``*`` when the owners alone do not fit."""
-    entries = [f"{owner},{origin}" for owner, origin in pending]
-    room = MAX_PAYLOAD - sum(len(entry) + 1 for entry in entries)
+def payload(changes: list[Change]) -> str:
+    """``owner,origin,id,id;owner,origin`` with as many ids as fit, or ``*`` when there are too many changes."""
+    if len(changes) >= MAX_CHANGES:
+        return EVERYBODY
+    found: dict[str, set[str | None]] = {}
+    for owner, task_id, origin in changes:
+        found.setdefault(f"{digest(owner, 16)},{digest(origin, 8) if origin else ''}", set()).add(task_id)
+    room = MAX_PAYLOAD - sum(len(entry) + 1 for entry in found)
     if room < 0:
         return EVERYBODY
-    for number, ids in enumerate(pending.values()):
-        if ids and len(ids) * 37 <= room:
+    entries = []
+    for entry, ids in found.items():
+        if None not in ids and len(ids) <= MAX_IDS and len(ids) * 37 <= room:
             room -= len(ids) * 37
-            entries[number] += f",{','.join(ids)}"
+            entry = ",".join([entry, *map(str, ids)])
+        entries.append(entry)
     return ";".join(entries)
