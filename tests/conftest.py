@@ -18,8 +18,8 @@ pytest_plugins = ["tests.support.postgres", "tests.support.shell", "tests.suppor
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes more than cores: tests wait for a third of their time, for servers, starts and timeouts."""
-    return (os.cpu_count() or 1) + 2
+    """One process more than cores: tests wait for a third of their time, for servers, starts and timeouts."""
+    return (os.cpu_count() or 1) + 1
 
 
 class Person(httpx.AsyncClient):

@@ -21,8 +21,8 @@ export default defineConfig({
   globalSetup: "./e2e/global-setup.ts",
   outputDir: "test-results",
   fullyParallel: true,
-  // Two more than cores: tests wait for half of their time, for pages and passwords.
-  workers: Math.min(4, availableParallelism() + 2),
+  // One more than cores: tests wait for half of their time, for pages and passwords.
+  workers: Math.min(4, availableParallelism() + 1),
   forbidOnly: Boolean(process.env.CI),
   // A test that passes the second time has found something.
   retries: 0,
