@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { defineConfig, devices } from "@playwright/test";
 
 export const chromium = {
@@ -21,8 +20,7 @@ export default defineConfig({
   globalSetup: "./e2e/global-setup.ts",
   outputDir: "test-results",
   fullyParallel: true,
-  // One more than cores: tests wait for half of their time, for pages and passwords.
-  workers: Math.min(4, availableParallelism() + 1),
+  workers: 2,
   forbidOnly: Boolean(process.env.CI),
   // A test that passes the second time has found something.
   retries: 0,

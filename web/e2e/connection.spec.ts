@@ -69,6 +69,11 @@ for (const [clock, hours] of [
 test("offline: changes are kept, said to be kept, and sent in order", async ({ page, context }) => {
   await signUp(page);
   await add(page, "Old", "Done already");
+  const sent: string[] = [];
+  page.on("request", (request) => {
+    if (API.test(request.url()) && request.method() !== "GET")
+      sent.push(`${request.method()} ${request.postData()}`);
+  });
   await context.setOffline(true);
   await expect(page.getByTestId("connection")).toContainText("You're offline.");
   await composer(page).fill("First");
@@ -83,11 +88,6 @@ test("offline: changes are kept, said to be kept, and sent in order", async ({ p
   await page.getByRole("checkbox", { name: "Old" }).uncheck();
   await expect(page.getByTestId("connection")).toContainText("changes are kept here");
   await expect(page).toHaveTitle("(3) Tasks · Taskward");
-  const sent: string[] = [];
-  page.on("request", (request) => {
-    if (API.test(request.url()) && request.method() !== "GET")
-      sent.push(`${request.method()} ${request.postData()}`);
-  });
   await context.setOffline(false);
   await settled(page);
   expect(sent[0]).toContain("First");

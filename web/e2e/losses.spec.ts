@@ -59,8 +59,11 @@ for (const what of ["deleted", "ticked"] as const) {
       await page.getByRole("button", { name: "Keep as a new task" }).click();
     }
     await settled(page);
+    // The other tab may be the one that sends, and this page hears of it a moment later.
+    await expect
+      .poll(async () => (await stored(page)).map(({ title }) => title).sort())
+      .toEqual(["Above", "Below", "Edited, first half x second"]);
     const all = await stored(page);
-    expect(all.map(({ title }) => title).sort()).toEqual(["Above", "Below", "Edited, first half x second"]);
     expect(all.filter(({ completed }) => completed)).toHaveLength(what === "ticked" ? 1 : 0);
   });
 }
