@@ -39,6 +39,11 @@ async def opened(url: str, size: int, seconds: float = 5, connect: Connect | Non
     await database.close()
 
 
+def untimed(url: str) -> Connect:
+    """Opens connections without the server's own timeout for statements."""
+    return lambda: asyncpg.connect(url)
+
+
 async def sessions(url: str) -> int:
     """The number of sessions on this database, without the one that counts."""
     connection = await asyncpg.connect(url)
@@ -180,10 +185,7 @@ async def test_a_connection_that_the_server_ended_in_the_pool_is_not_counted_as_
 async def test_a_pool_closed_under_a_statement_that_does_not_end_has_its_size_when_it_is_opened_again(
     database_url: str,
 ) -> None:
-    async def connect() -> Any:
-        return await asyncpg.connect(database_url)  # without the server's own timeout
-
-    async with opened(database_url, 2, 2, connect) as database:
+    async with opened(database_url, 2, 2, untimed(database_url)) as database:
         running = [asyncio.ensure_future(fetch(database, "SELECT pg_sleep(30)")) for _ in range(2)]
         await asyncio.sleep(0)
         await asyncio.gather(database.close(), database.close())
@@ -201,10 +203,7 @@ async def test_a_pool_closed_under_a_statement_that_does_not_end_has_its_size_wh
 async def test_a_close_that_is_cancelled_closes_the_connections_and_the_pool_can_be_opened_again(
     database_url: str,
 ) -> None:
-    async def connect() -> Any:
-        return await asyncpg.connect(database_url)  # without the server's own timeout
-
-    async with opened(database_url, 2, connect=connect) as database:
+    async with opened(database_url, 2, connect=untimed(database_url)) as database:
         await pids(database, 2)
         running = asyncio.ensure_future(fetch(database, "SELECT pg_sleep(30)"))
         await asyncio.sleep(0.05)

@@ -15,21 +15,9 @@ import pytest
 from taskward.problems import DatabaseUnavailable
 from tests.conftest import Person
 from tests.database.test_engine import Make, fetch, make, pid  # noqa: F401 - make is a fixture
+from tests.database.test_engine_races import sessions
 
 TASKS = "/api/me/tasks"
-
-
-async def open_at(database_url: str) -> int:
-    """Sessions of this database, without the one that asks."""
-    driver = await asyncpg.connect(database_url)
-    try:
-        return int(
-            await driver.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        )
-    finally:
-        await driver.close()
 
 
 def connections() -> int:
@@ -56,7 +44,7 @@ async def test_requests_cancelled_at_any_moment_leave_no_connection_behind(
     kept = connections()
     pool = await make(4)
     assert await pid(pool)
-    before = await open_at(database_url)
+    before = await sessions(database_url)
     chance = random.Random(7)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # SQLAlchemy warns when the garbage collector finds a connection
@@ -72,10 +60,10 @@ async def test_requests_cancelled_at_any_moment_leave_no_connection_behind(
     assert used <= 4
     assert used == idle
     for _ in range(50):
-        if await open_at(database_url) <= before - 1 + used:
+        if await sessions(database_url) <= before - 1 + used:
             break
         await asyncio.sleep(0.1)
-    assert await open_at(database_url) <= before - 1 + used
+    assert await sessions(database_url) <= before - 1 + used
     gc.collect()
     assert connections() <= kept + 4
 
