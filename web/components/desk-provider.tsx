@@ -36,8 +36,8 @@ export function useWork(): WorkState {
 
 /** Why this page is signed out although it is still open: leaving it would lose what nothing else keeps. */
 export function useSessionEnd(): "ended" | "refused" | undefined {
-  const { session } = useDesk();
-  return useSyncExternalStore(session.subscribe, session.snapshot, () => undefined);
+  const { end } = useDesk().session;
+  return useSyncExternalStore(end.subscribe, end.snapshot, () => undefined);
 }
 
 function makeDesk(owner: string, apiUrl: string): { desk: Desk; client: QueryClient } {
@@ -45,7 +45,7 @@ function makeDesk(owner: string, apiUrl: string): { desk: Desk; client: QueryCli
     queryCache: new QueryCache({
       onError: (error) => {
         if (error instanceof ApiProblem && (error.kind === "signed-out" || error.kind === "refused"))
-          desk.signedOut(error.kind);
+          desk.session.over(error.kind);
       },
       // It answers again: whatever waits to be sent need not wait any longer.
       onSuccess: () => {
@@ -75,7 +75,7 @@ interface DeskProviderProps {
 export function DeskProvider({ person, apiUrl, children }: DeskProviderProps) {
   const [{ desk, client }] = useState(() => makeDesk(person.id, apiUrl));
   const { id, name, email } = person;
-  useCompany(desk);
+  useCompany(desk.session);
   useEffect(() => {
     const over = new AbortController();
     growFields(over.signal);

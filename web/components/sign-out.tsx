@@ -1,5 +1,5 @@
 "use client";
-/** Signing out with a look first at what has not been saved yet. */
+/** Signing out, here or everywhere, with a look first at what has not been saved yet. */
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { useRef, useState } from "react";
 import { announce } from "@/lib/announce";
@@ -19,7 +19,12 @@ interface SignOut {
   stay: () => void;
 }
 
-export function useSignOut(): SignOut {
+/** A call of Better Auth that ends this session. */
+export type End = Parameters<typeof asked>[0];
+
+const here: End = (fetchOptions) => authClient.signOut({ fetchOptions });
+
+export function useSignOut(end = here): SignOut {
   const desk = useDesk();
   const [unsaved, setUnsaved] = useState<Amount>();
   const running = useRef(false);
@@ -27,10 +32,12 @@ export function useSignOut(): SignOut {
   async function go() {
     setUnsaved(undefined);
     try {
-      const { refusal } = await asked((fetchOptions) => authClient.signOut({ fetchOptions }));
-      if (refusal) throw new Error(refusal.code);
-      await desk.forget();
-      leave();
+      const gone = await desk.session.depart(async () => {
+        const { refusal } = await asked(end);
+        if (refusal) throw new Error(refusal.code);
+        return true;
+      });
+      if (gone) leave();
     } catch (error) {
       const text = `${asProblem(error).message} You're still signed in.`;
       notify({ text });

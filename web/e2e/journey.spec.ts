@@ -76,7 +76,7 @@ test("signing out in one tab signs out the other, and leaves nothing behind", as
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await expect(page.getByRole("alertdialog")).toContainText("One text is not finished");
   await page.getByRole("button", { name: "Sign out anyway" }).click();
-  await page.waitForURL(/\/sign-in/);
+  await expect(page).toHaveURL(/\/sign-in/);
   await expect(other).toHaveURL(/\/sign-in/);
   expect(await other.evaluate(() => localStorage.length)).toBe(0);
   await page.goBack();

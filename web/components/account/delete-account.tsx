@@ -34,12 +34,9 @@ export function DeleteAccount({ email, hasPassword }: { email: string; hasPasswo
       if (wrong) return;
     }
     const body = hasPassword ? { password: proof } : {};
-    const done = await attempt(() =>
-      asked((fetchOptions) => authClient.deleteUser({ ...body, fetchOptions })),
-    );
-    if (!done) return;
-    await desk.forget();
-    leave();
+    const end = () =>
+      attempt(() => asked((fetchOptions) => authClient.deleteUser({ ...body, fetchOptions })));
+    if (await desk.session.depart(end)) leave();
   }
 
   return (

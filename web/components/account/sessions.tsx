@@ -5,8 +5,7 @@ import { useState } from "react";
 import { asked, authClient } from "@/lib/auth-client";
 import { deviceOf } from "@/lib/device";
 import type { OwnSession } from "@/lib/server/own-sessions";
-import { leave } from "@/lib/session-client";
-import { useDesk } from "../desk-provider";
+import { type End, SignOutDialog, useSignOut } from "../sign-out";
 import styles from "./account.module.css";
 import { say } from "./you";
 
@@ -20,6 +19,8 @@ async function load(): Promise<OwnSession[]> {
   if (refusal) throw new Error(refusal.code);
   return data;
 }
+
+const everywhere: End = (fetchOptions) => authClient.revokeSessions({ fetchOptions });
 
 /** True when it was done; otherwise it has been said. */
 async function done(act: () => Promise<{ refusal?: unknown }>): Promise<boolean> {
@@ -35,7 +36,7 @@ async function done(act: () => Promise<{ refusal?: unknown }>): Promise<boolean>
 export const SESSIONS = ["own-sessions"] as const;
 
 export function Sessions() {
-  const desk = useDesk();
+  const signOut = useSignOut(everywhere);
   const { data, isError, refetch } = useQuery({ queryKey: SESSIONS, queryFn: load });
   const [ending, setEnding] = useState<string>();
 
@@ -52,21 +53,6 @@ export function Sessions() {
       await refetch();
     }
     setEnding(undefined);
-  }
-
-  async function everywhere() {
-    if (ending) return;
-    if (!(await desk.settled())) {
-      say("Some changes haven't reached Taskward yet. Wait until they have, then sign out everywhere.");
-      return;
-    }
-    setEnding("all");
-    const ended = await done(() => asked((fetchOptions) => authClient.revokeSessions({ fetchOptions })));
-    setEnding(undefined);
-    if (!ended) return;
-    desk.outbox.clear();
-    desk.cache.forget();
-    leave();
   }
 
   return (
@@ -107,10 +93,11 @@ export function Sessions() {
         type="button"
         className="button"
         aria-disabled={Boolean(ending)}
-        onClick={() => void everywhere()}
+        onClick={() => void signOut.begin()}
       >
-        {ending === "all" ? "Signing out…" : "Sign out everywhere"}
+        Sign out everywhere
       </button>
+      <SignOutDialog {...signOut} />
     </>
   );
 }

@@ -2,10 +2,8 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { announce } from "../announce";
 import { authorizedFetch, partingFetch } from "../api/fetch";
-import type { ApiProblem } from "../api/problem";
 import { type Task, TasksApi } from "../api/tasks";
 import { TokenHolder } from "../api/token";
-import { Cell } from "../cell";
 import { listen, type Message, tell } from "../channel";
 import { newId } from "../id";
 import type { Notice } from "../notice";
@@ -19,6 +17,7 @@ import { Outbox } from "./outbox";
 import { Replay, Versions } from "./replay";
 import { unfinishedElsewhere } from "./roll-call";
 import { completedTasks, deletedInstead, refusalOf } from "./sentences";
+import { Session, type SessionEnd } from "./session";
 import { UndoStack } from "./undo";
 import { type Amount, amountOf, Work } from "./work";
 
@@ -33,8 +32,6 @@ export interface DeskOptions {
   stepOut: (reason: SessionEnd) => void;
 }
 
-export type SessionEnd = "ended" | "refused";
-
 export class Desk {
   readonly owner: string;
   readonly api: TasksApi;
@@ -42,8 +39,7 @@ export class Desk {
   readonly cache: TaskCache;
   readonly tokens: TokenHolder;
   readonly work: Work;
-  /** Why this page is signed out although it is still open. */
-  readonly session = new Cell<SessionEnd>();
+  readonly session: Session;
   private readonly live: Live;
   private readonly versions = new Versions();
   private readonly undos = new UndoStack();
@@ -58,13 +54,22 @@ export class Desk {
   constructor(private readonly options: DeskOptions) {
     const { owner, apiUrl, mint, client } = options;
     this.owner = owner;
+    this.session = new Session({
+      atRisk: () => this.atRisk,
+      stepOut: options.stepOut,
+      goOn: () => {
+        this.outbox.wake();
+        this.cache.refresh();
+      },
+      forget: () => this.forget(),
+    });
     this.tokens = new TokenHolder({ mint, owner });
     this.cache = new TaskCache(client, owner);
     this.live = new Live({
       owner,
       api: new TasksApi(apiUrl, owner, authorizedFetch(this.tokens, undefined, { streaming: true })),
       onChange: () => this.cache.refresh(),
-      onSignedOut: (kind) => this.signedOut(kind),
+      onSignedOut: this.session.over,
     });
     this.api = new TasksApi(apiUrl, owner, authorizedFetch(this.tokens), this.live.origin);
     this.work = new Work(owner);
@@ -76,26 +81,8 @@ export class Desk {
       return outcome;
     };
     const { keepOps: save } = this.work;
-    this.outbox = new Outbox({ send, save, onRefused: this.refused, onSignedOut: this.signedOut });
+    this.outbox = new Outbox({ send, save, onRefused: this.refused, onSignedOut: this.session.over });
   }
-
-  /** The session is over. The page goes to sign in, unless that would lose what nothing but this window has. */
-  readonly signedOut = (kind: ApiProblem["kind"]): void => {
-    const reason = kind === "refused" ? "refused" : "ended";
-    if (this.atRisk) this.session.set(reason);
-    else this.options.stepOut(reason);
-  };
-
-  /** Another tab signed in. True when this one goes on as it is, with what only it has. */
-  readonly onSignedIn = (): boolean => {
-    if (!this.atRisk) return false;
-    this.session.set(undefined);
-    this.outbox.wake();
-    this.cache.refresh();
-    return true;
-  };
-
-  readonly onSignedOut = (): void => void this.forget();
 
   readonly rowKey = (id: string): string => this.aliases.get(id) ?? id;
 
@@ -181,8 +168,7 @@ export class Desk {
     return { unsent: here.unsent + there.unsent, drafts: here.drafts + there.drafts };
   }
 
-  /** The person is signing out: nothing of theirs stays in this browser. */
-  async forget(): Promise<void> {
+  private async forget(): Promise<void> {
     this.outbox.clear();
     this.work.clear();
     this.cache.forget();

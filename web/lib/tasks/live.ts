@@ -103,7 +103,7 @@ export class Live {
       .catch(() => {});
   }
 
-  /** Connects again and again, until aborted or signed out. */
+  /** Connects again and again, until aborted. A page that is signed out may stay open, and go on after another sign-in. */
   async hold(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       let delay: number;
@@ -116,7 +116,7 @@ export class Live {
         if (signal.aborted) return;
         const problem = asProblem(error);
         if (problem.kind === "signed-out" || problem.kind === "refused")
-          return this.options.onSignedOut(problem.kind);
+          this.options.onSignedOut(problem.kind);
         // Once: asking for the lists shows whether they can be had, and the page says so when they cannot.
         if (problem.passing && !this.failing) this.options.onChange();
         this.failing = true;
