@@ -21,7 +21,8 @@ ps: ; @$(COMPOSE) ps --all ## List the containers and their state
 logs: ; @$(COMPOSE) logs --follow --tail 100 ## Follow the logs of the containers
 
 ##@ Work on it
-test: test-python test-web test-stack test-browser ## Every test, against a real PostgreSQL, which it starts
+test: export STACK = 1
+test: build test-python test-web test-browser ## Every test, against a real PostgreSQL, which it starts
 check: install ## Format, lint and types, of both halves
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -37,8 +38,8 @@ lock: ; @PYTHON=$(PYTHON) sh scripts/lock.sh ## Write the lock files (UPGRADE=1 
 ##@ Parts of the tests
 test-python: install ; @$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 15 $(ARGS) ## The service and tokenward (ARGS="-k name" for a part)
 test-web: install ; @npm --prefix web run --silent test ## The web client
-test-stack: ; @$(PYTHON) scripts/install.py build && STACK=1 $(BIN)/python -m pytest tests/stack $(ARGS) ## The whole stack as make run starts it; backup and restore
-test-browser: ; @$(PYTHON) scripts/install.py build && $(BIN)/python scripts/browser.py ## The web client in a real Chromium
+test-stack: build ; @STACK=1 $(BIN)/python -m pytest tests/stack $(ARGS) ## The whole stack as make run starts it; backup and restore
+test-browser: build ; @$(BIN)/python scripts/browser.py ## The web client in a real Chromium
 contract: python ; @$(BIN)/python -m pytest tests/contract $(ARGS) ## The HTTP contract (ARGS="--base-url http://…" for a running server)
 torture: python ; @$(BIN)/python -m pytest tests/attacks tests/isolation tests/faults tests/replicas tests/revocation -p tests.support.leaks -m "torture or not torture" --write-reliability docs/reliability.md $(ARGS) ## Faults, attacks and replicas in real time; writes docs/reliability.md
 
@@ -46,8 +47,9 @@ torture: python ; @$(BIN)/python -m pytest tests/attacks tests/isolation tests/f
 bench: python ; @$(BIN)/python -m benchmarks ## All measurements
 bench-quick: python ; @$(BIN)/python -m benchmarks --quick ## The short ones, in under a minute
 
-.PHONY: python
+.PHONY: python build
 python: ; @$(PYTHON) scripts/install.py
+build: ; @$(PYTHON) scripts/install.py build
 
 help:
 	@awk 'BEGIN { FS = ":.*## "; printf "Taskward. Start with: make run\n" } \

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from taskward.cli.main import main
 from tests.support.process import ROOT, TASKWARD
+from tests.support.shell import environment
 
 REMOTE = "https://keys.example.invalid/jwks"
 GOOD = {
@@ -24,8 +26,8 @@ GOOD = {
 }
 
 
-def run(folder: Path, *arguments: str, **environment: str | bytes) -> subprocess.CompletedProcess[bytes]:
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **GOOD, **environment}
+def run(folder: Path, *arguments: str, **variables: str | bytes) -> subprocess.CompletedProcess[bytes]:
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **GOOD, **variables}
     return subprocess.run([*TASKWARD, *arguments], cwd=folder, env=env, capture_output=True, timeout=60, check=False)  # type: ignore[arg-type]  # bytes are values too
 
 
@@ -51,16 +53,19 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("command", ["check", "serve", "migrate"])
 @pytest.mark.parametrize("case", UNUSABLE)
-def test_unusable_variables_are_one_line_and_exit_code_2(tmp_path: Path, case: str, command: str) -> None:
-    environment, beginning = UNUSABLE[case]
-    done = run(tmp_path, command, **environment)
-    said = done.stderr.decode()
-    assert done.returncode == 2, said
+def test_unusable_variables_are_one_line_and_exit_code_2(
+    tmp_path: Path, case: str, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    variables, beginning = UNUSABLE[case]
+    with environment(tmp_path, {**GOOD, **variables}):
+        code = main([command])
+    out, said = capfd.readouterr()
+    assert code == 2, said
     lines = [line.strip() for line in said.splitlines() if line.startswith("  ")]
     assert len(lines) == 1, said
     assert lines[0].startswith(beginning)
     assert "Traceback" not in said
-    assert "hunter2" not in said + done.stdout.decode()
+    assert "hunter2" not in said + out
 
 
 #: What may be odd and stops nothing: the check goes through to its end, where the database and the keys are missing.

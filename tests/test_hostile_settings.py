@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import io
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from taskward.cli import check
 from taskward.cli.findings import Finding
 from taskward.cli.main import main
 from taskward.settings import Settings
-from tests.support.process import ROOT, TASKWARD
+from tests.support.shell import environment as environment_of
 
 GOOD = {
     "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/d",
@@ -147,21 +146,17 @@ def test_a_value_is_taken_or_named_in_one_line(
     "value", ["\x1b[2J", "9" * 400, "http://u:hunter2@[", b"\xff", '"x"', "tcp://10.0.0.1:1"], ids=ascii
 )
 def test_with_every_setting_wrong_at_once_no_command_has_a_traceback(
-    tmp_path: Path, command: str, value: str | bytes
+    tmp_path: Path,
+    command: str,
+    value: str | bytes,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    env: dict[str, str | bytes] = dict.fromkeys(NAMES, value)
-    env |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(
-        [*TASKWARD, *command.split()],
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        timeout=60,
-        check=False,
-        input=b"a.b.c",
-    )
-    said = done.stdout.decode() + done.stderr.decode()
-    assert done.returncode == 2, said
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a.b.c")))
+    with environment_of(tmp_path, dict.fromkeys(NAMES, value)):
+        code = main(command.split())
+    said = "".join(capfd.readouterr())
+    assert code == 2, said
     assert "Traceback" not in said
     assert "hunter2" not in said
     if command != "dev":  # which looks at the few it needs first

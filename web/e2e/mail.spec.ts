@@ -1,5 +1,5 @@
 import { connected } from "./database";
-import { control, expect, signIn, signUp, somebody, test, webUrl } from "./support";
+import { control, expect, fillSignUp, signIn, signUp, somebody, test, webUrl } from "./support";
 
 async function link(email: string, path: string): Promise<string> {
   let found: string | undefined;
@@ -48,7 +48,8 @@ test("a forgotten password of nobody reads the same, and no mail is sent", async
 });
 
 test("an e-mail address is confirmed by the link of the mail that sign-up sends", async ({ page }) => {
-  const person = await signUp(page);
+  const person = somebody();
+  await fillSignUp(page, person);
   const url = await link(person.email, "/verify-email");
   await page.goto(url);
   await expect(page.getByRole("heading", { name: "Account", exact: true })).toBeVisible();

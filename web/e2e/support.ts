@@ -35,16 +35,19 @@ export async function control<T>(what: string, body = ""): Promise<T> {
 }
 
 /** Fills in the form to sign up and sends it. */
-export async function fillSignUp(page: Page, person: Person, path = "/sign-up"): Promise<void> {
-  await page.goto(webUrl() + path);
+export async function fillSignUp(page: Page, person: Person): Promise<void> {
+  await page.goto(`${webUrl()}/sign-up`);
   await page.getByLabel("Name").fill(person.name);
   await page.getByLabel("E-mail").fill(person.email);
   await page.getByLabel("Password", { exact: true }).fill(person.password);
   await page.getByRole("button", { name: "Create account" }).click();
 }
 
-export async function signUp(page: Page, person = somebody(), path?: string): Promise<Person> {
-  await fillSignUp(page, person, path);
+/** A new person on the page of their tasks. The form that leads there is tried by tests of its own. */
+export async function signUp(page: Page, person = somebody()): Promise<Person> {
+  const answer = await postAuth(page.request, "/sign-up/email", person);
+  expect(answer.status()).toBe(200);
+  await page.goto(`${webUrl()}/tasks`);
   await expect(page.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
   return person;
 }
@@ -203,19 +206,26 @@ interface Fixtures {
   complaints: string[];
 }
 
-/** A test whose page must not throw and must not trip over its own Content-Security-Policy. */
+/**
+ * A test whose page must not throw and must not trip over its own Content-Security-Policy. When it fails, it prints where
+ * the page was and what it showed.
+ */
 export const test = base.extend<Fixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads from it which fixtures this one needs
   peer: async ({}, use) => use(`10.${[...randomBytes(3)].join(".")}`),
   extraHTTPHeaders: async ({ peer }, use) => use(process.env.CONTROL_URL ? { [PEER_HEADER]: peer } : {}),
   complaints: [
-    async ({ page }, use) => {
+    async ({ page }, use, info) => {
       const complaints: string[] = [];
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("console", (message) => {
         if (/Content Security Policy|Hydration|hydrat/i.test(message.text())) complaints.push(message.text());
       });
       await use(complaints);
+      if (info.status !== info.expectedStatus) {
+        const shown = await page.locator("body").ariaSnapshot({ timeout: 5_000 }).catch(String);
+        console.error(`${info.title}\nat ${page.url()}\n${shown}`);
+      }
       expect(complaints).toEqual([]);
     },
     { auto: true },
