@@ -176,10 +176,12 @@ test("the first Tab is a way past the header; dialogs keep the focus and give it
   await open.focus();
   await page.keyboard.press("Enter");
   const dialog = page.getByRole("dialog");
-  await expect(dialog).toBeVisible();
+  // The focus moves in the next frame: a Tab before that would be one of the page behind.
+  const inside = dialog.locator(":focus");
+  await expect(inside).toHaveCount(1);
   for (let step = 0; step < 8; step += 1) {
     await page.keyboard.press("Tab");
-    expect(await dialog.evaluate((element) => element.contains(document.activeElement))).toBe(true);
+    await expect(inside).toHaveCount(1);
   }
   await page.keyboard.press("Escape");
   await expect(dialog).toHaveCount(0);
