@@ -20,6 +20,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins import InitPlugin
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Guard, Receive, Scope, Send
 
 from tokenward.asgi import Credentials, authenticate, problem, running
@@ -67,9 +68,12 @@ class _Middleware(ASGIMiddleware):
         self._auth = auth
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        options = scope["route_handler"].opt
-        # A preflight carries no token; Litestar answers it in a handler of its own.
-        if not options.get("public") and scope.get("method") != "OPTIONS":
+        handler = scope["route_handler"]
+        options = handler.opt
+        if options.get("public") or _generated(handler):
+            scope.setdefault("user", None)
+            scope.setdefault("auth", None)
+        else:
             try:
                 identity = await authenticate(self._auth, scope)  # type: ignore[arg-type]  # Litestar's scope is a TypedDict
                 scope["user"], scope["auth"] = identity, Credentials(identity, self._auth)
@@ -78,6 +82,11 @@ class _Middleware(ASGIMiddleware):
                     raise
                 scope["user"] = scope["auth"] = None
         await next_app(scope, receive, send)
+
+
+def _generated(handler: Any) -> bool:
+    """Whether this is Litestar's own answer to OPTIONS, the methods of a path: a preflight carries no token."""
+    return getattr(handler.fn, "__module__", None) == HTTPRoute.__module__
 
 
 def requires(*, scopes: Collection[str] = (), roles: Collection[str] = (), permissions: Collection[str] = ()) -> Guard:
