@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.authentication import requires
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -156,3 +157,23 @@ async def test_open_paths_are_compared_below_the_root_path(root_path: str, path:
     transport = httpx.ASGITransport(guarded, root_path=root_path)
     async with httpx.AsyncClient(transport=transport, base_url="http://app.test") as client:
         assert (await client.get(path)).status_code == status
+
+
+async def told(request: Request) -> JSONResponse:
+    return JSONResponse({"user": request.user and request.user.subject, "scopes": request.auth.scopes})
+
+
+async def test_starlettes_requires_answers_a_caller_without_a_token_with_403() -> None:
+    async with world() as w:
+        private = requires("authenticated")(told)
+        routes = [Route("/private", private), Route("/told", told), Route("/open", told), Route("/open/no", private)]
+        app = BearerMiddleware(Starlette(routes=routes), w.authenticator, {"/open", "/open/no"}, optional=True)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app.test") as client:
+            for path in ("/private", "/open/no"):
+                assert (await client.get(path)).status_code == 403, path
+            for path in ("/told", "/open"):
+                assert (await client.get(path)).json() == {"user": None, "scopes": []}, path
+            mine = w.issuer.headers("ada")
+            assert (await client.get("/private", headers=mine)).json()["user"] == "ada"
+            assert (await client.get("/told", headers={"authorization": "Bearer x"})).status_code == 401

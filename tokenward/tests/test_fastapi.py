@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, Request, Security
+from starlette.authentication import requires as starlette_requires
 
 from tokenward import AuthEvents, Identity, Tokenward
-from tokenward.fastapi import Caller, caller, protect, requires
+from tokenward.fastapi import Caller, OptionalCaller, caller, protect, requires
 from tokenward.testing import Issuer
 
 with warnings.catch_warnings():
@@ -116,3 +117,19 @@ def test_an_application_that_was_not_protected_says_so() -> None:
 
     with pytest.raises(RuntimeError, match="protect"):
         TestClient(app).get("/notes")
+
+
+def test_starlettes_requires_answers_an_optional_caller_without_a_token_with_403() -> None:
+    issuer, auth = Issuer("https://app.example"), Tokenward.better_auth("https://app.example")
+    app = FastAPI()
+    protect(app, auth)
+
+    @app.get("/notes")
+    @starlette_requires("authenticated")
+    async def notes(request: Request, me: OptionalCaller) -> dict[str, str]:
+        assert me is not None
+        return {"owner": me.subject}
+
+    with issuer.behind(auth), TestClient(app) as client:
+        assert client.get("/notes").status_code == 403
+        assert client.get("/notes", headers=issuer.headers("ada")).json() == {"owner": "ada"}

@@ -315,13 +315,48 @@ print("forked")
     assert (done.returncode, done.stdout.strip()) == (0, "forked"), done.stderr
 
 
-def test_two_authorization_headers_joined_by_a_wsgi_server_are_two() -> None:
-    assert len(wsgi_headers({"HTTP_AUTHORIZATION": "Bearer a,Bearer b"})) == 2
-    assert wsgi_headers({}) == []
+@pytest.mark.parametrize(
+    "value",
+    [
+        'Digest username="ada", realm="notes", nonce="bearer x"',
+        "AWS4-HMAC-SHA256 Credential=AKIA/20261127/eu/s3, SignedHeaders=host;date, Signature=fe5f80",
+        "Basic YWRh, YWRh",
+        "Bearerish a, b",
+        "Negotiate a,,b",
+        ",",
+    ],
+)
+def test_credentials_of_another_scheme_are_no_token_in_wsgi_as_in_asgi(value: str) -> None:
+    auth = Tokenward.better_auth(APP)
+    for headers in (wsgi_headers({"HTTP_AUTHORIZATION": value}), [(b"authorization", value.encode())]):
+        with pytest.raises(MissingToken):
+            asyncio.run(auth.authenticate(headers, None))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Bearer a,Bearer b",
+        "Bearer a, Bearer b",
+        "bearer a,BEARER b",
+        "Bearer a,b",
+        "Bearer a,",
+        "Bearer a, Basic YWRh",
+        "Basic YWRh,Bearer a",
+        'Digest username="ada", realm="notes",\tdpop a',
+        "DPoP a,DPoP b",
+        " Bearer a , , Bearer b",
+    ],
+)
+def test_a_token_joined_with_anything_is_two_authorization_headers(value: str) -> None:
     auth = Tokenward.better_auth(APP)
     with pytest.raises(AuthError) as refusal:
-        asyncio.run(auth.authenticate(wsgi_headers({"HTTP_AUTHORIZATION": "Bearer a, Bearer b"}), None))
+        asyncio.run(auth.authenticate(wsgi_headers({"HTTP_AUTHORIZATION": value}), None))
     assert refusal.value.status == 400
+
+
+def test_a_wsgi_request_without_credentials_has_no_header_fields() -> None:
+    assert wsgi_headers({}) == []
 
 
 # The command

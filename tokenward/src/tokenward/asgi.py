@@ -35,6 +35,16 @@ class Credentials:
         return ["authenticated", *self.identity.scopes]
 
 
+class Anonymous:
+    """The value of ``scope["auth"]`` of a caller without a token: Starlette's ``@requires`` answers 403."""
+
+    __slots__ = ()
+
+    @property
+    def scopes(self) -> list[str]:
+        return []
+
+
 class BearerMiddleware:
     """Passes a request or a WebSocket on with ``scope["user"]`` set to its Identity, or answers it with an error
     (RFC 9457).
@@ -74,7 +84,10 @@ class BearerMiddleware:
                 if not (self._optional and isinstance(refusal, MissingToken)):
                     await answer(scope, refusal)(scope, receive, send)
                     return
-                scope["user"] = None
+                scope["user"], scope["auth"] = None, Anonymous()
+        else:
+            scope.setdefault("user", None)
+            scope.setdefault("auth", Anonymous())
         await self._app(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:

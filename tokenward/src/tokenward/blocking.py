@@ -6,6 +6,7 @@ in the background loop.
 
 import asyncio
 import os
+import re
 import threading
 import weakref
 from collections.abc import Coroutine, Iterable, Mapping
@@ -15,6 +16,8 @@ from tokenward.authenticator import Authenticator
 from tokenward.identity import Identity
 
 T = TypeVar("T")
+
+_OURS = re.compile(r"(?:^|,)\s*(?:bearer|dpop) ", re.IGNORECASE)  # a scheme of ours, first or after a comma
 
 
 class Blocking:
@@ -116,11 +119,14 @@ def blocking(authenticator: Authenticator) -> Blocking:
 def wsgi_headers(environ: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
     """Authorization and DPoP as raw header fields. WSGI decodes header bytes as latin-1 (PEP 3333).
 
-    Servers join fields of one name with a comma. No scheme, token or proof contains a comma, so the parts are returned
-    as separate fields, and two are refused.
+    Servers join fields of one name with a comma. No token or proof contains a comma, so the parts are returned as
+    separate fields, and two are refused. Credentials of other schemes may contain commas (RFC 9110 §11.4).
     """
     authorization, proof = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_DPOP")
-    found = [] if authorization is None else [(b"authorization", one) for one in authorization.split(",")]
+    found = []
+    if authorization is not None:
+        parts = authorization.split(",") if _OURS.search(authorization) else [authorization]
+        found = [(b"authorization", one) for one in parts]
     if proof is not None:
         found += [(b"dpop", one) for one in proof.split(",")]
     return [(name, value.encode("latin-1", "replace")) for name, value in found]

@@ -22,7 +22,7 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from typing_extensions import TypeVar
 
-from tokenward.asgi import Credentials, running
+from tokenward.asgi import Anonymous, Credentials, running
 from tokenward.authenticator import Authenticator
 from tokenward.claims import with_claims
 from tokenward.errors import AuthError, InvalidToken, MissingToken
@@ -91,6 +91,8 @@ class _Dependency(SecurityBase, Generic[_M]):
                 identity = await auth.authenticate(scope["headers"], client[0] if client else None, scope)
             except MissingToken:
                 if self._optional:
+                    scope.setdefault("user", None)
+                    scope.setdefault("auth", Anonymous())
                     return None
                 raise
             scope["user"] = identity

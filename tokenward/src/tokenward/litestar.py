@@ -23,7 +23,7 @@ from litestar.plugins import InitPlugin
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Guard, Receive, Scope, Send
 
-from tokenward.asgi import Credentials, authenticate, problem, running
+from tokenward.asgi import Anonymous, Credentials, authenticate, problem, running
 from tokenward.authenticator import Authenticator
 from tokenward.errors import AuthError, MissingToken
 from tokenward.gate import needs
@@ -72,7 +72,7 @@ class _Middleware(ASGIMiddleware):
         options = handler.opt
         if options.get("public") or _generated(handler):
             scope.setdefault("user", None)
-            scope.setdefault("auth", None)
+            scope.setdefault("auth", Anonymous())
         else:
             try:
                 identity = await authenticate(self._auth, scope)  # type: ignore[arg-type]  # Litestar's scope is a TypedDict
@@ -80,7 +80,7 @@ class _Middleware(ASGIMiddleware):
             except MissingToken:
                 if not options.get("optional"):
                     raise
-                scope["user"] = scope["auth"] = None
+                scope["user"], scope["auth"] = None, Anonymous()
         await next_app(scope, receive, send)
 
 
