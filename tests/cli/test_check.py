@@ -60,8 +60,8 @@ async def test_a_clock_that_differs_from_the_key_servers_is_said_with_by_how_muc
     shell: Shell, seconds: int, word: str
 ) -> None:
     async with key_server(shell.issuer, ahead=seconds) as origin:
-        done = await shell.run("check", JWKS_URL=f"{origin}/jwks")
-        told = json.loads((await shell.run("check", "--json", JWKS_URL=f"{origin}/jwks")).out)
+        done = await shell.check(JWKS_URL=f"{origin}/jwks")
+        told = json.loads((await shell.check("--json", JWKS_URL=f"{origin}/jwks")).out)
     assert done.code == 1
     (line,) = [line for line in done.lines if "clock" in line.split(":")[0]]
     assert line.startswith("✗ clock: ")
@@ -86,7 +86,7 @@ DATES = [
 @pytest.mark.parametrize("date", DATES, ids=ascii)
 async def test_a_date_that_says_nothing_is_no_finding_and_no_crash(shell: Shell, date: str) -> None:
     async with key_server(shell.issuer, date) as origin:
-        done = await shell.run("check", JWKS_URL=f"{origin}/jwks")
+        done = await shell.check(JWKS_URL=f"{origin}/jwks")
     assert done.err == ""
     assert done.code == 0 or "✗ clock" in done.out
     assert done.lines[0] == "✓ configuration: complete"
@@ -94,7 +94,7 @@ async def test_a_date_that_says_nothing_is_no_finding_and_no_crash(shell: Shell,
 
 async def test_a_clock_within_seconds_of_the_key_servers_is_no_finding(shell: Shell) -> None:
     async with key_server(shell.issuer, ahead=2) as origin:
-        done = await shell.run("check", JWKS_URL=f"{origin}/jwks")
+        done = await shell.check(JWKS_URL=f"{origin}/jwks")
     assert (done.code, "clock" in done.out) == (0, False)
 
 
@@ -138,7 +138,7 @@ async def test_a_certificate_of_the_key_server_that_is_not_trusted_is_said(
     context.load_cert_chain(file)
     async with key_server(shell.issuer, context=context) as origin:
         trusted = {"SSL_CERT_FILE": str(file)} if known else {}
-        done = await shell.run("check", JWKS_URL=f"{origin}/jwks", **trusted)
+        done = await shell.check(JWKS_URL=f"{origin}/jwks", **trusted)
     assert done.code == 1
     (line,) = [line for line in done.lines if line.startswith("✗ keys")]
     assert "certificate" in line
@@ -150,7 +150,7 @@ async def test_a_certificate_of_ones_own_authority_is_no_finding(shell: Shell, t
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     async with key_server(shell.issuer, ahead=0, context=context) as origin:
-        done = await shell.run("check", JWKS_URL=f"{origin}/jwks", SSL_CERT_FILE=str(file))
+        done = await shell.check(JWKS_URL=f"{origin}/jwks", SSL_CERT_FILE=str(file))
     assert done.code == 0, done.out
 
 
@@ -166,7 +166,7 @@ async def test_a_character_class_that_knows_case_in_ascii_only_is_said(
     )
     url = databases.server.rpartition("/")[0] + f"/{name}"
     assert (await shell.run("migrate", DATABASE_URL=url)).code == 0
-    done = await shell.run("check", DATABASE_URL=url)
+    done = await shell.check(DATABASE_URL=url)
     await databases.drop(url)
     assert done.code == 0, "searching works, less well"
     lines = [line for line in done.lines if line.startswith("· database LC_CTYPE: ")]
@@ -214,7 +214,7 @@ async def test_a_store_of_counts_that_refuses_is_said_once_and_throttles_nobody(
 ) -> None:
     with redis_server(tmp_path, "--requirepass", "right", "--port", str(port := free_port())) as _:
         url = url.format(address=f"127.0.0.1:{port}")
-        done = await shell.run("check", RATE_LIMIT_STORAGE_URL=url)
+        done = await shell.check(RATE_LIMIT_STORAGE_URL=url)
         assert done.code == 1
         (line,) = [line for line in done.lines if line.startswith("✗ store of counts: cannot be used")]
         assert "RATE_LIMIT_STORAGE_URL" in line

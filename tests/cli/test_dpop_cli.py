@@ -9,9 +9,9 @@ from tokenward.testing import Holder
 
 
 async def test_check_says_what_proofs_are_judged_by_and_where_they_are_remembered(shell: Shell) -> None:
-    off = await shell.run("check")
+    off = await shell.check()
     assert not any("dpop" in line for line in off.lines)
-    bare = await shell.run("check", DPOP="accept")
+    bare = await shell.check(DPOP="accept")
     assert bare.code == 0
     lines = [line for line in bare.lines if "dpop" in line]
     assert [line[0] for line in lines] == ["✓", "·", "·"]
@@ -19,11 +19,11 @@ async def test_check_says_what_proofs_are_judged_by_and_where_they_are_remembere
     assert "PUBLIC_URL" in lines[1]
     assert "RATE_LIMIT_STORAGE_URL" in lines[2]
     down = {"RATE_LIMIT_STORAGE_URL": "redis://127.0.0.1:9/0", "PUBLIC_URL": "https://api.example.com"}
-    shared = await shell.run("check", DPOP="require", **down)
+    shared = await shell.check(DPOP="require", **down)
     assert shared.code == 1
     assert any("proof for https://api.example.com, no other tokens" in line for line in shared.lines)
     assert any("store of counts" in line and "no bound token is accepted" in line for line in shared.lines)
-    kept = await shell.run("check", DPOP="require", DPOP_REPLAYS="database", **down)
+    kept = await shell.check(DPOP="require", DPOP_REPLAYS="database", **down)
     assert any(line == "✓ dpop: used proofs are remembered in the database" for line in kept.lines)
     assert any("store of counts" in line and "no bound token" not in line for line in kept.lines)
 

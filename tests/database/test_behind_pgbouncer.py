@@ -110,7 +110,7 @@ async def test_a_parameter_that_a_pooler_refuses_is_named_with_what_to_do(
     shell: Shell, postgres: EmbeddedPostgres, tmp_path: Path, query: str, ignored: str, fine: bool
 ) -> None:
     with pgbouncer(postgres, tmp_path, ignore_startup_parameters=ignored or "extra_float_digits") as url:
-        checked = await shell.run("check", DATABASE_URL=f"{url}?{query}")
+        checked = await shell.check(DATABASE_URL=f"{url}?{query}")
         migrated = await shell.run("migrate", DATABASE_URL=f"{url}?{query}")
     assert (checked.code, migrated.code) == ((0, 0) if fine else (1, 1)), checked.out + migrated.err
     if not fine:
@@ -141,7 +141,7 @@ async def test_a_burst_through_a_small_pool_is_answered_in_full(
 
 
 async def test_statement_mode_is_reported_with_what_to_do(
-    shell: Shell, postgres: EmbeddedPostgres, issuer: Issuer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shell: Shell, postgres: EmbeddedPostgres, issuer: Issuer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """There a transaction is refused, and with it the service's connections and its migrations."""
     with pgbouncer(postgres, tmp_path, pool_mode="statement") as url:
@@ -153,7 +153,7 @@ async def test_statement_mode_is_reported_with_what_to_do(
         async with person_behind(issuer, url) as ada:
             answer = await ada.get("/api/me/tasks")
             assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
-            assert "statement pooling mode" in "".join(capsys.readouterr())
+            assert "statement pooling mode" in "".join(capfd.readouterr())
             assert "statement pooling mode" not in answer.text
 
 
@@ -183,7 +183,7 @@ async def test_a_pooler_whose_server_is_away_says_so_and_recovers(
             await asyncio.to_thread(postgres.stop)
             answer = await ada.get("/api/me/tasks")
             assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
-            assert (await shell.run("check", DATABASE_URL=url, DATABASE_TIMEOUT="3")).code == 1
+            assert (await shell.check(DATABASE_URL=url, DATABASE_TIMEOUT="3")).code == 1
             await asyncio.to_thread(postgres.start)
             for _ in range(100):
                 if (await ada.get("/api/me/tasks")).status_code == 200:

@@ -188,12 +188,12 @@ async def test_another_programs_alembic_version_is_left_alone_and_says_nothing_o
         "INSERT INTO alembic_version VALUES ('0001')",
         f"UPDATE alembic_version SET version_num = '{revision}'",  # noqa: S608 - one of the three above
     )
-    checked = await shell.run("check", DATABASE_URL=empty_database_url)
+    checked = await shell.check(DATABASE_URL=empty_database_url)
     assert checked.code == 1
     assert "✗ migrations: missing" in checked.out
     assert (await shell.run("serve", DATABASE_URL=empty_database_url)).code == 3
     assert (await shell.run("migrate", DATABASE_URL=empty_database_url)).code == 0
-    assert (await shell.run("check", DATABASE_URL=empty_database_url)).code == 0
+    assert (await shell.check(DATABASE_URL=empty_database_url)).code == 0
     driver = await asyncpg.connect(empty_database_url)
     assert await driver.fetchval("SELECT version_num FROM alembic_version") == revision
     assert await driver.fetchval("SELECT count(*) FROM tasks") == 0
@@ -211,7 +211,7 @@ async def test_a_database_of_the_former_version_goes_on_without_losing_a_task(sh
     )
     assert (await shell.run("serve")).code == 3
     assert (await shell.run("migrate")).code == 0
-    assert (await shell.run("check")).code == 0
+    assert (await shell.check()).code == 0
     driver = await asyncpg.connect(database_url)
     assert await driver.fetchval("SELECT title FROM tasks") == "kept"
     assert await driver.fetchval("SELECT version_num FROM alembic_version") == "0001", "former replicas still read it"
@@ -225,7 +225,7 @@ async def test_missing_tables_are_reported_even_with_the_right_revision(
     table: str,
 ) -> None:
     await execute(database_url, f"DROP TABLE {table}")
-    checked = await shell.run("check")
+    checked = await shell.check()
     assert (checked.code, "✗ migrations: missing" in checked.out) == (1, True)
     assert (await shell.run("serve")).code == 3
 
@@ -241,7 +241,7 @@ async def test_another_programs_table_of_our_name_is_named_and_left_alone(
     await execute(empty_database_url, "CREATE SCHEMA own")
     there = f"{empty_database_url}?schema=own"
     assert (await shell.run("migrate", DATABASE_URL=there)).code == 0
-    assert (await shell.run("check", DATABASE_URL=there)).code == 0
+    assert (await shell.check(DATABASE_URL=there)).code == 0
 
 
 # --- Encodings, and causes in words ----------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ async def test_a_database_of_another_encoding_is_refused_before_anything_is_stor
     done = await shell.run("migrate", DATABASE_URL=url)
     assert done.code == 1
     assert f"its encoding is {encoding}" in done.err
-    checked = await shell.run("check", DATABASE_URL=url)
+    checked = await shell.check(DATABASE_URL=url)
     assert checked.code == 1
     assert f"✗ database encoding: {encoding}" in checked.out
     driver = await asyncpg.connect(url)
@@ -285,16 +285,16 @@ async def test_check_reports_odd_settings_as_text_and_as_json(shell: Shell, data
         f'ALTER DATABASE "{name_of(database_url)}" SET default_transaction_read_only = on',
     )
     url = f"{database_url}?supa=base-pooler.x&uselibpqcompat=true"
-    done = await shell.run("check", DATABASE_URL=url)
+    done = await shell.check(DATABASE_URL=url)
     assert done.code == 1
     assert "parameters not sent: supa, uselibpqcompat" in done.out
     assert "✗ database session: default_transaction_read_only is on" in done.out
     assert "DateStyle=German" in done.out
-    told: dict[str, Any] = json.loads((await shell.run("check", "--json", DATABASE_URL=url)).out)
+    told: dict[str, Any] = json.loads((await shell.check("--json", DATABASE_URL=url)).out)
     assert told["ok"] is False
     assert {finding["check"] for finding in told["findings"]} >= {"configuration", "database", "migrations", "keys"}
     assert all(set(finding) == {"check", "ok", "seen", "advice"} for finding in told["findings"])
-    bad = await shell.run("check", "--json", JWT_ISSUER="")
+    bad = await shell.check("--json", JWT_ISSUER="")
     assert (bad.code, json.loads(bad.out)["findings"][0]["check"]) == (2, "configuration")
 
 
@@ -307,7 +307,7 @@ async def test_the_cause_of_a_refusal_is_said_in_the_servers_words(
         done = await shell.run(command, DATABASE_URL=absent)
         assert done.code == 1
         assert 'InvalidCatalogNameError 3D000: database "nowhere" does not exist' in done.out + done.err
-    done = await shell.run("check", DATABASE_URL=f"{url}?options=-c%20nonsense%3D1")
+    done = await shell.check(DATABASE_URL=f"{url}?options=-c%20nonsense%3D1")
     assert 'unrecognized configuration parameter "nonsense"' in done.out
 
 

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+from taskward.cli.main import main
 from tests.support.process import ROOT, TASKWARD
 from tokenward.testing import Issuer
 
@@ -42,6 +44,12 @@ class Done:
     def lines(self) -> list[str]:
         return self.out.splitlines()
 
+    def decent(self) -> Done:
+        """Itself, without a traceback and without the password that tests use."""
+        assert "Traceback" not in self.err, self.err
+        assert "hunter2" not in self.out + self.err
+        return self
+
 
 @dataclass(frozen=True)
 class Shell:
@@ -51,6 +59,8 @@ class Shell:
     issuer: Issuer
     jwks_url: str
     database_url: str
+    output: pytest.CaptureFixture[str]
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def env(self) -> dict[str, str]:
@@ -61,20 +71,28 @@ class Shell:
             "JWT_AUDIENCE": self.issuer.audience,
         }
 
+    async def check(self, *arguments: str, **changes: str) -> Done:
+        """`taskward check` in this process, one at a time."""
+        async with self.turn:
+            self.output.readouterr()
+            with environment(self.folder, {"PATH": os.environ["PATH"], **self.env, **changes}):
+                code = await asyncio.to_thread(main, ["check", *arguments])
+            return Done(code, *self.output.readouterr()).decent()
+
     async def run(self, *arguments: str, stdin: bytes = b"", **changes: str) -> Done:
+        """Any command, in a process of its own."""
         env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1", **self.env, **changes}
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *TASKWARD, *arguments, cwd=self.folder, env=env, stdin=pipe, stdout=pipe, stderr=pipe
         )
         out, err = await process.communicate(stdin)
-        done = Done(await process.wait(), out.decode(), err.decode())
-        assert "Traceback" not in done.err, done.err
-        assert "hunter2" not in done.out + done.err
-        return done
+        return Done(await process.wait(), out.decode(), err.decode()).decent()
 
 
 @pytest_asyncio.fixture
-async def shell(tmp_path: Path, issuer: Issuer, database_url: str) -> AsyncIterator[Shell]:
+async def shell(
+    tmp_path: Path, issuer: Issuer, database_url: str, capfd: pytest.CaptureFixture[str]
+) -> AsyncIterator[Shell]:
     async with issuer.serve() as jwks_url:
-        yield Shell(tmp_path, issuer, jwks_url, database_url)
+        yield Shell(tmp_path, issuer, jwks_url, database_url, capfd)
