@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tokenward import AuthError, InvalidToken, Tokenward
+from tokenward.dpop import MemoryReplays
 from tokenward.revocation import MemoryRevocations, Revocation
 from tokenward.revocation.pushed import LOGOUT, SESSION_REVOKED
 from tokenward.revocation.receiver import FORM, MAX_BODY, PUSH, RevocationReceiver
@@ -27,13 +28,14 @@ SESSION = {"format": "opaque", "id": "phone"}
 class Failing(MemoryRevocations):
     """One that cannot keep anything for a while."""
 
-    failures = 0
+    failures = stored = 0
 
     async def revoke(self, revocations: Iterable[Revocation]) -> None:
         if self.failures:
             self.failures -= 1
             raise ConnectionError
         await super().revoke(revocations)
+        self.stored += 1
 
 
 class World:
@@ -299,6 +301,44 @@ async def test_an_event_that_could_not_be_stored_may_be_sent_again() -> None:
         assert (await it.push_logout(token)).status_code == 200
         assert await it.outcome(sid="phone") == "revoked"
         assert (await it.push_logout(token)).status_code == 400
+
+
+async def sent_again_elsewhere(it: World, send: str, token: str) -> list[int]:
+    """The answers of two replicas with one store of jti, of which the first cannot keep what it is sent."""
+    replays = MemoryReplays()
+    answers = []
+    for failures in (1, 0, 0):
+        it.ended.failures = failures
+        it.receiver = RevocationReceiver(it.auth, it.ended, audience=CLIENT, replays=replays)
+        answers.append((await getattr(it, send)(token)).status_code)
+        assert await it.outcome(sid="phone") == ("ok:ada" if failures else "revoked")
+    return answers
+
+
+async def test_what_one_replica_could_not_store_is_stored_by_the_next_that_is_sent_it() -> None:
+    async with world() as it:
+        assert await sent_again_elsewhere(it, "push", it.event()) == [503, 202, 202]
+    async with world() as it:
+        assert await sent_again_elsewhere(it, "push_logout", it.logout()) == [503, 200, 400]
+
+
+@pytest.mark.parametrize("send", ["push", "push_logout"])
+async def test_a_replayed_token_is_not_stored_again(send: str) -> None:
+    async with world() as it:
+        token = it.event() if send == "push" else it.logout()
+        statuses = [(await getattr(it, send)(token)).status_code for _ in range(5)]
+        assert statuses == ([202] * 5 if send == "push" else [200] + [400] * 4)
+        assert it.ended.stored == 1
+
+
+async def test_a_token_is_taken_again_until_the_store_of_jti_answers() -> None:
+    async with world() as it:
+        full = MemoryReplays(size=0)
+        it.receiver = RevocationReceiver(it.auth, it.ended, audience=CLIENT, replays=full)
+        token = it.event()
+        assert [(await it.push(token)).status_code for _ in range(2)] == [503, 503]
+        assert await it.outcome(sid="phone") == "revoked", "what is stored counts, although it is not acknowledged"
+        assert it.ended.stored == 1
 
 
 async def test_more_than_may_be_held_is_503_and_what_is_held_stays() -> None:

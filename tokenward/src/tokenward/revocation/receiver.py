@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 from typing import Protocol
 from urllib.parse import parse_qsl
 
+from cachetools import LRUCache
+
 from tokenward.asgi import Receive, Scope, Send, running
 from tokenward.authenticator import Authenticator
 from tokenward.clock import Clock
@@ -22,7 +24,7 @@ from tokenward.trusted import several
 
 MAX_BODY = 16 * 1024
 PATIENCE = 10.0  # seconds for the whole body
-MAX_OWED = 10_000
+MAX_STORED = 10_000
 
 FORM = "application/x-www-form-urlencoded"
 PUSH = "application/secevent+jwt"
@@ -77,7 +79,7 @@ class RevocationReceiver:
             raise ValueError("audience: is not set: the aud of pushed tokens, such as your client id")
         self._clock = clock or Clock()
         self._replays = MemoryReplays(clock=self._clock) if replays is None else replays
-        self._owed: dict[bytes, None] = {}  # taken, but their revocations could not be stored: they may be sent again
+        self._stored: LRUCache[bytes, None] = LRUCache(MAX_STORED)  # tokens whose revocations this process has stored
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -133,14 +135,12 @@ class RevocationReceiver:
         pushed = read(jws.claims, verifier, self._clock.wall())
         verifier.check_signature(jws, await source.find(jws))
         key = hashlib.sha256(f"{jws.claims['iss']}\0{kind}\0{pushed.jti}".encode()).digest()[:16]
-        if not await self._replays.first_use(key, max(pushed.seconds, 1)) and key not in self._owed:
-            if kind == SECURITY_EVENT:
-                return  # a repeat that was acknowledged before (RFC 8935 §2.2)
+        # Stored first: a jti in a shared store says that the revocations of its token are stored (RFC 8935 §2.2).
+        if key not in self._stored:  # to store them twice changes nothing, but a replay must not be able to add rows
+            await self._revoker.revoke(pushed.ends)
+            self._stored[key] = None
+        if not await self._replays.first_use(key, max(pushed.seconds, 1)) and kind == LOGOUT_TOKEN:
             raise InvalidToken(Reason.CLAIMS, "its jti was used before")
-        if len(self._owed) < MAX_OWED:
-            self._owed[key] = None
-        await self._revoker.revoke(pushed.ends)
-        self._owed.pop(key, None)
 
 
 async def _body(scope: Scope, receive: Receive, headers: dict[bytes, bytes]) -> bytes | None:
