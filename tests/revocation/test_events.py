@@ -10,8 +10,10 @@ import asyncpg
 import httpx
 import pytest
 
+from tests.database.test_behind_pgbouncer import person_behind
 from tests.revocation.conftest import Start
 from tests.support.revocations import REVOKE, kill_listeners, listen, seconds_until
+from tokenward.testing import Issuer
 
 
 async def made(client: httpx.AsyncClient, **more: object) -> str:
@@ -86,6 +88,17 @@ async def test_a_killed_listener_is_a_reset_and_nothing_is_missed_after_it(
         assert heard == [("reset", {})]
         one = await made(ada)
         assert await events.next() == ("tasks", {"ids": [one]})
+
+
+async def test_the_last_changes_of_a_replica_that_stops_are_heard_through_the_others(
+    issuer: Issuer, database_url: str, start: Start
+) -> None:
+    reader = await (await start()).person("ada")
+    async with listen(reader) as events:
+        for _ in range(3):  # a rolling restart
+            async with person_behind(issuer, database_url) as leaving:
+                one = await made(leaving)  # its process stops as soon as it has answered
+            assert await events.next(1) == ("tasks", {"ids": [one]})
 
 
 async def test_a_revoked_token_ends_the_stream_within_a_second(start: Start, database: asyncpg.Connection) -> None:

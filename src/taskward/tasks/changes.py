@@ -18,7 +18,10 @@ from tokenward.revocation.listener import Listener
 CHANNEL = "taskward_changes"
 COLLECT_SECONDS = 0.1
 RETRY_SECONDS = 0.5
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.8
+"""Less than the second within which a change is told, because asking takes time as well."""
+LAST_SECONDS = 1.0
+"""For the last notification of a worker that stops, which takes 100 ms unless the database is away."""
 MAX_PAYLOAD = 7900
 """Bytes; PostgreSQL refuses 8000."""
 MAX_CHANGES = 10_000
@@ -62,8 +65,8 @@ class Changes:
     """The changes that this worker sends and receives, and its open streams.
 
     ``per_person`` and ``per_worker`` bound the number of open streams. ``version`` returns a value that differs after
-    each change of an owner's tasks. Behind a pooler LISTEN does not work; then ``version`` is polled once a second for
-    every owner who has a stream.
+    each change of an owner's tasks. Behind a pooler LISTEN does not work; then ``version`` is polled for every
+    owner who has a stream.
     """
 
     def __init__(self, listener: Listener, version: Version, *, per_person: int = 10, per_worker: int = 2000) -> None:
@@ -72,6 +75,7 @@ class Changes:
         self._per_person, self._per_worker = per_person, per_worker
         self._streams: dict[str, set[Stream]] = {}
         self._count = 0
+        self._seen: dict[str, Any] = {}  # the version of an owner's tasks that their streams know of
         self._pending: list[Change] = []
         self._sender: asyncio.Task[None] | None = None
         self._poller: asyncio.Task[None] | None = None
@@ -98,6 +102,13 @@ class Changes:
         mine.add(stream)
         self._count += 1
         return stream
+
+    async def begin(self, stream: Stream) -> None:
+        """Make sure that the stream misses nothing from here on. Await it before the client is told that it is open."""
+        if self._listener.pooled and stream.owner not in self._seen:
+            with contextlib.suppress(Exception):  # any error, and no time: then the first poll that succeeds tells it
+                async with asyncio.timeout(POLL_SECONDS):
+                    self._seen.setdefault(stream.owner, await self._version(stream.owner))
 
     def close(self, stream: Stream) -> None:
         mine = self._streams[stream.key]
@@ -164,30 +175,29 @@ class Changes:
         self._poller = asyncio.create_task(self._poll())
 
     async def stop(self) -> None:
+        """End the streams and wait until the last changes are sent. The listener must still be open."""
         self.leave()
-        for task in (self._poller, self._sender):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        if self._poller is not None:
+            self._poller.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._poller
+        if self._sender is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS):
+                    await self._sender
 
     async def _poll(self) -> None:
-        seen: dict[str, Any] = {}
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            if not self._listener.pooled:
-                seen.clear()
-                continue
-            owners = {stream.owner for stream in self._all()}
-            seen = {owner: value for owner, value in seen.items() if owner in owners}
+            owners = {stream.owner for stream in self._all()} if self._listener.pooled else set()
+            self._seen = {owner: value for owner, value in self._seen.items() if owner in owners}
             for owner in owners:
                 try:
                     now = await self._version(owner)
-                except Exception:  # the database cannot be reached: the next successful poll starts over
-                    seen.clear()
+                except Exception:  # the database cannot be reached: the next poll that succeeds tells what changed
                     continue
-                if seen.setdefault(owner, now) != now:
-                    seen[owner] = now
+                if owner not in self._seen or self._seen[owner] != now:
+                    self._seen[owner] = now
                     for stream in self._streams.get(digest(owner, 16), ()):
                         stream.tell([])
 

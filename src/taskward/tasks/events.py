@@ -45,6 +45,7 @@ class EventStream:
         watch = asyncio.create_task(self._until_gone(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+            await self._changes.begin(self._stream)
             await self._write(send, b"event: ready\ndata: {}\n\n")
             while self._goes_on():
                 left = max(0.0, self._identity.valid_until - self._clock.wall())

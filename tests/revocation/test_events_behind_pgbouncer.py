@@ -1,0 +1,76 @@
+"""Event streams behind PgBouncer, where versions are polled because LISTEN does not work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from taskward.database.migrate import upgrade
+from taskward.embedded import EmbeddedPostgres
+from tests.faults.test_database import needs_pgbouncer
+from tests.revocation.test_events import made
+from tests.support.postgres_faults import administrator, pgbouncer
+from tests.support.revocations import listen, replica
+from tokenward.testing import Issuer
+
+pytestmark = needs_pgbouncer
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%max(%updated_at%'"
+
+
+@pytest_asyncio.fixture
+async def people(
+    own_postgres: EmbeddedPostgres, issuer: Issuer, tmp_path: Path
+) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """One person at two replicas."""
+    await asyncio.to_thread(upgrade, own_postgres.url())
+    async with AsyncExitStack() as stack:
+        url = stack.enter_context(pgbouncer(own_postgres, tmp_path, pool=4))
+        starting = [replica(issuer, url, revocations="off") for _ in range(2)]
+        yield [await (await stack.enter_async_context(each)).person("ada") for each in starting]
+
+
+async def test_a_change_right_after_ready_is_told_within_a_second(people: list[httpx.AsyncClient]) -> None:
+    here, there = people
+    for _ in range(3):
+        async with listen(there) as events:
+            await made(here)
+            assert await events.next(1) == ("tasks", {})
+
+
+async def test_every_change_is_told_within_a_second_and_nothing_else_is(people: list[httpx.AsyncClient]) -> None:
+    here, there = people
+    one = await made(here)
+    async with listen(there) as events:
+        with pytest.raises(TimeoutError):
+            await events.next(2)
+    async with listen(there) as events:
+        for _ in range(3):
+            assert (await here.patch(f"/api/me/tasks/{one}/complete")).status_code == 200
+            assert await events.next(1) == ("tasks", {})
+
+
+async def test_a_change_during_a_poll_that_fails_is_told_by_the_next(
+    people: list[httpx.AsyncClient], own_postgres: EmbeddedPostgres
+) -> None:
+    here, there = people
+    one = await made(here)
+    async with listen(there) as events, administrator(own_postgres) as root:
+        assert (await here.patch(f"/api/me/tasks/{one}/complete")).status_code == 200
+        assert await events.next(1) == ("tasks", {})
+        async with root.transaction(), asyncio.timeout(10):
+            await root.execute("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE")
+            await root.execute("UPDATE tasks SET title = 'b', updated_at = clock_timestamp()")
+            while not (polls := await root.fetch(WAITING)):
+                await asyncio.sleep(0.02)
+            for poll in polls:
+                await root.execute("SELECT pg_cancel_backend($1)", poll["pid"])
+            while await root.fetch(WAITING + " AND pid = ANY($1)", [poll["pid"] for poll in polls]):
+                await asyncio.sleep(0.02)
+        assert await events.next(2) == ("tasks", {})
