@@ -67,10 +67,11 @@ async def test_a_change_during_a_poll_that_fails_is_told_by_the_next(
         async with root.transaction(), asyncio.timeout(10):
             await root.execute("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE")
             await root.execute("UPDATE tasks SET title = 'b', updated_at = clock_timestamp()")
-            while not (polls := await root.fetch(WAITING)):
+            while not (polls := await root.fetch(WAITING)):  # noqa: ASYNC110 - the server says nothing when one waits
                 await asyncio.sleep(0.02)
             for poll in polls:
                 await root.execute("SELECT pg_cancel_backend($1)", poll["pid"])
-            while await root.fetch(WAITING + " AND pid = ANY($1)", [poll["pid"] for poll in polls]):
+            canceled = [poll["pid"] for poll in polls]
+            while await root.fetch(f"{WAITING} AND pid = ANY($1)", canceled):  # noqa: ASYNC110 - nor when it is over
                 await asyncio.sleep(0.02)
         assert await events.next(2) == ("tasks", {})

@@ -1,4 +1,4 @@
-"""Tokenward: parameters, environment, several issuers, discovery, the command, the test kit, threads and forks."""
+"""Tokenward: parameters, environment, several issuers, the command, the test kit, threads and forks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import pytest
 from tokenward import (
     AuthError,
     InvalidToken,
-    KeysUnavailable,
     Misconfigured,
     MissingToken,
     Tokenward,
@@ -26,7 +25,6 @@ from tokenward import (
 )
 from tokenward.blocking import Blocking, blocking, wsgi_headers
 from tokenward.cli import main as command
-from tokenward.discovery import metadata_urls
 from tokenward.revocation import MemoryRevocations
 from tokenward.testing import ABSENT, FakeClock, Feed, Issuer
 from world import bearer
@@ -96,7 +94,7 @@ def test_the_environment_is_read_by_the_names_of_the_service() -> None:
         Tokenward.from_env({})
 
 
-# Several issuers, discovery
+# Several issuers
 
 
 async def test_each_of_several_issuers_has_its_own_keys_and_audience() -> None:
@@ -116,37 +114,6 @@ async def test_each_of_several_issuers_has_its_own_keys_and_audience() -> None:
         borrowed = one.token("eve", iss=two.url, aud="b", header={"kid": two.signer.kid})
         assert await subject(auth, borrowed) == "signature"
         assert await subject(auth, one.token("eve", iss="https://three.example")) == "issuer"
-
-
-@pytest.mark.parametrize("path", ["", "/realms/x"])
-@pytest.mark.parametrize("kind", [0, 1])
-async def test_discovery_reads_the_metadata_and_its_issuer_must_match(path: str, kind: int) -> None:
-    issuer = Issuer(APP + path)
-    metadata: dict[str, Any] = {"issuer": issuer.url, "jwks_uri": f"{APP}/api/auth/jwks"}
-
-    async def respond(request: httpx.Request) -> httpx.Response:
-        if "/.well-known/" in request.url.path:
-            found = str(request.url) == metadata_urls(issuer.url)[kind]
-            return httpx.Response(200, json=metadata) if found else httpx.Response(404)
-        return await issuer.respond(request)
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-
-        def built() -> Tokenward:
-            return Tokenward(issuer=issuer.url, audience=issuer.audience, discover=True, http=http)
-
-        assert await subject(built(), issuer.token("ada")) == "ada"
-        for member, value in (
-            ("issuer", "https://mallory.example"),
-            ("issuer", issuer.url + "/"),
-            ("jwks_uri", "http://elsewhere.example/jwks"),
-            ("jwks_uri", None),
-        ):
-            good = metadata[member]
-            metadata[member] = value
-            with pytest.raises(KeysUnavailable, match="metadata"):
-                await subject(built(), issuer.token("ada"))
-            metadata[member] = good
 
 
 # Claims

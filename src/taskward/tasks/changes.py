@@ -192,14 +192,12 @@ class Changes:
             owners = {stream.owner for stream in self._all()} if self._listener.pooled else set()
             self._seen = {owner: value for owner, value in self._seen.items() if owner in owners}
             for owner in owners:
-                try:
+                with contextlib.suppress(Exception):  # any error: the next poll that succeeds tells what changed
                     now = await self._version(owner)
-                except Exception:  # the database cannot be reached: the next poll that succeeds tells what changed
-                    continue
-                if owner not in self._seen or self._seen[owner] != now:
-                    self._seen[owner] = now
-                    for stream in self._streams.get(digest(owner, 16), ()):
-                        stream.tell([])
+                    if owner not in self._seen or self._seen[owner] != now:
+                        self._seen[owner] = now
+                        for stream in self._streams.get(digest(owner, 16), ()):
+                            stream.tell([])
 
 
 @lru_cache(10_000)

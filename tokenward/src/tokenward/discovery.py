@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from tokenward.errors import KeysUnavailable
 from tokenward.fetch import Fetched, FetchFailed
 from tokenward.jwks import JwksSource
 from tokenward.strict import json_object
@@ -12,11 +13,16 @@ if TYPE_CHECKING:
     import httpx
 
 
+class _AnotherIssuer(FetchFailed):
+    """Metadata of an issuer that was not asked for: no other URL is tried."""
+
+
 class DiscoveredSource(JwksSource):
     """Keys of an issuer whose metadata names its key set.
 
-    The metadata is read before the first fetch of keys, and again after each failed fetch. Its ``issuer`` must be the
-    requested one (RFC 8414 §3.3), and its ``jwks_uri`` a URL that ``check_key_set_url`` accepts.
+    The metadata is read before the first fetch of keys, and again after each fetch that failed or brought no key set.
+    Both of ``metadata_urls`` are tried. Its ``issuer`` must be the requested one (RFC 8414 §3.3), and its ``jwks_uri``
+    a URL that ``check_key_set_url`` accepts.
     """
 
     def __init__(
@@ -28,40 +34,39 @@ class DiscoveredSource(JwksSource):
         self._jwks_uri: str | None = None
 
     async def _ask(self, etag: str | None, no_cache: bool) -> Fetched:
-        if self._jwks_uri is None:
-            self._jwks_uri = await self._discover()
-            self.url = self._jwks_uri
-        try:
-            return await self.fetcher.fetch(self._jwks_uri, etag, no_cache=no_cache)
-        except FetchFailed:
-            self._jwks_uri = None  # the URL may have changed
-            raise
+        url = self._jwks_uri or await self._discover()
+        self._jwks_uri = self.url = url
+        return await self.fetcher.fetch(url, etag, no_cache=no_cache)
+
+    def _failed(self, started: float, error: Exception) -> KeysUnavailable:
+        self._jwks_uri = None  # the URL may have changed, whatever is there now
+        return super()._failed(started, error)
 
     async def _discover(self) -> str:
-        failure = FetchFailed("no metadata")
+        failures: dict[str, float] = {}
         for url in metadata_urls(self._issuer):
             try:
-                answer = await self.fetcher.fetch(url)
+                return self._key_set_url((await self.fetcher.fetch(url)).body or b"")
+            except _AnotherIssuer:
+                raise
             except FetchFailed as error:
-                failure = FetchFailed(f"metadata: {error}", error.retry_after)
-                continue
-            return self._key_set_url(answer.body or b"")
-        raise failure
+                failures[str(error)] = error.retry_after
+        raise FetchFailed(f"metadata: {', '.join(failures)}", max(failures.values()))
 
     def _key_set_url(self, document: bytes) -> str:
         try:
             metadata = json_object(document)
         except ValueError as error:
-            raise FetchFailed(f"metadata: {error}") from None
-        if metadata.get("issuer") != self._issuer:
-            raise FetchFailed("metadata: its issuer is another one than was asked for")
+            raise FetchFailed(str(error)) from None
+        if metadata.get("issuer", self._issuer) != self._issuer:
+            raise _AnotherIssuer("metadata: its issuer is another one than was asked for")
         url = metadata.get("jwks_uri")
-        if not isinstance(url, str):
-            raise FetchFailed("metadata: no jwks_uri")
+        if "issuer" not in metadata or not isinstance(url, str):
+            raise FetchFailed("no issuer or no jwks_uri")
         try:
             check_key_set_url(url, allow_http=self._allow_http)
         except ValueError as error:
-            raise FetchFailed(f"metadata: jwks_uri {error}") from None
+            raise FetchFailed(f"jwks_uri {error}") from None
         return url
 
 
