@@ -143,6 +143,27 @@ test("editing in place: Enter saves, Escape reverts, leaving saves", async ({ pa
   await expect(page.getByRole("main").getByText("A task needs a title.")).toBeVisible();
 });
 
+test("an edit that failed is taken back by putting the old words back", async ({ page }) => {
+  await add(page, "Old words");
+  await page.route(/\/tasks\/[^/]+$/, (route) =>
+    route.request().method() === "PATCH" ? route.fulfill({ status: 500, body: "" }) : route.continue(),
+  );
+  await page.getByRole("button", { name: "Edit Old words" }).click();
+  await page.getByRole("textbox", { name: "Title" }).fill("New words");
+  await page.keyboard.press("Enter");
+  await expect(row(page, "New words")).toContainText("Something went wrong on our side.");
+  await page.getByRole("button", { name: "Edit New words" }).click();
+  await page.getByRole("textbox", { name: "Title" }).fill("Old words");
+  await page.keyboard.press("Enter");
+  await expect(row(page, "Old words")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Retry" })).toHaveCount(0);
+  await settled(page);
+  await page.reload();
+  await expect(row(page, "Old words")).toBeVisible();
+  await settled(page);
+  expect(await storedTitles(page)).toEqual(["Old words"]);
+});
+
 test("two people change the same words: both are shown, nothing is guessed", async ({ page }) => {
   await add(page, "Meeting at nine");
   await page.getByRole("button", { name: "Edit Meeting" }).click();

@@ -152,16 +152,65 @@ describe("what is kept between visits", () => {
     gone.keepOps([op]);
     gone.keepFresh([{ ...NOTHING_TYPED, title: "half a" }]);
     gone.keepEdit(draft);
+    const { signal: going } = new AbortController();
     const taken: Op[] = [];
     const adopt = (ops: readonly Op[]) => taken.push(...ops);
-    await new Work("bob").takeOver(adopt);
+    await new Work("bob").takeOver(adopt, going);
     expect(taken).toEqual([]);
     const next = new Work("ada");
-    await next.takeOver(adopt);
+    await next.takeOver(adopt, going);
     expect(taken).toEqual([op]);
     expect(next.snapshot()).toMatchObject({ fresh: [{ title: "half a" }], edits: [draft] });
     const third = new Work("bob");
     expect(third.others().size).toBe(0);
+  });
+
+  it("stays whole for the next page when this one was over before it took anything", async () => {
+    vi.stubGlobal("localStorage", new MemoryStorage());
+    const request = async (_name: string, _options: object, held: (lock: object) => void) => {
+      await Promise.resolve();
+      held({});
+    };
+    vi.stubGlobal("navigator", { locks: { request } });
+    const common = { at: "2026-11-21T09:00:00Z", state: "queued", attempts: 0 } as const;
+    const gone = new Work("ada");
+    gone.keepOps([{ ...common, id: "1", kind: "add", ...words() }]);
+    const page = new Work("ada");
+    const taken: Op[] = [];
+    const adopt = (signal: AbortSignal) => (ops: readonly Op[]) => !signal.aborted && taken.push(...ops);
+    // As React's strict effects do: begun, ended and begun again in one go.
+    const over = new AbortController();
+    const first = page.takeOver(adopt(over.signal), over.signal);
+    over.abort();
+    const { signal } = new AbortController();
+    const second = page.takeOver(adopt(signal), signal);
+    await Promise.all([first, second]);
+    expect(taken.map(({ id }) => id)).toEqual(["1"]);
+  });
+
+  it("has both drafts of one task that two closed tabs left, until each is done with", async () => {
+    vi.stubGlobal("localStorage", new MemoryStorage());
+    vi.stubGlobal("navigator", {});
+    const drafts = ["one", "two"].map((title) => ({
+      taskId: "t",
+      typed: { ...NOTHING_TYPED, title },
+      base: base(),
+    }));
+    for (const draft of drafts) new Work("ada").keepEdit(draft);
+    const next = new Work("ada");
+    await next.takeOver(() => {}, new AbortController().signal);
+    const titles = () => next.snapshot().edits.map(({ typed }) => typed.title);
+    const open = next.editOf("t");
+    if (!open) throw new Error("no draft");
+    next.keepEdit({ ...open, typed: { ...NOTHING_TYPED, title: "one!" } });
+    expect(titles()).toEqual(["one!", "two"]);
+    // An editor that was open before the drafts came has a draft of its own.
+    const own = { taskId: "t", typed: { ...NOTHING_TYPED, title: "three" }, base: base() };
+    next.keepEdit(own);
+    expect(titles()).toEqual(["one!", "two", "three"]);
+    next.dropEdit(own.base);
+    next.dropEdit(open.base);
+    expect(titles()).toEqual(["two"]);
   });
 
   it("of two tabs never overwrites one another", () => {

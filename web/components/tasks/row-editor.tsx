@@ -3,7 +3,7 @@
 import { type FocusEvent, useEffect, useRef, useState } from "react";
 import { announce } from "@/lib/announce";
 import { exactTime } from "@/lib/relative-time";
-import { FIELD_NAMES, FIELDS, sameWords, typedOf } from "@/lib/tasks/fields";
+import { FIELD_NAMES, FIELDS, typedOf } from "@/lib/tasks/fields";
 import { baseOf } from "@/lib/tasks/ops";
 import type { Row } from "@/lib/tasks/view";
 import { useDesk } from "../desk-provider";
@@ -50,7 +50,7 @@ export function RowEditor({ row, titleId, focused, actions }: RowEditorProps) {
 
   function close() {
     over.current = true;
-    work.dropEdit(task.id);
+    work.dropEdit(base);
     // The person is done with the words; their keys are for the row now.
     actions.closeEditor(task.id, Boolean(form.current?.contains(document.activeElement)));
   }
@@ -65,7 +65,7 @@ export function RowEditor({ row, titleId, focused, actions }: RowEditorProps) {
     const words = check();
     if (!words) return;
     close();
-    if (!sameWords(words, base)) actions.save(row, base, words);
+    actions.save(row, base, words);
   }
 
   function onBlur({ relatedTarget }: FocusEvent) {

@@ -3,7 +3,7 @@
 import { useMemo, useRef, useState } from "react";
 import { announce } from "@/lib/announce";
 import type { Task } from "@/lib/api/tasks";
-import { typedOf, type Words, wordsOf } from "@/lib/tasks/fields";
+import { sameWords, typedOf, type Words, wordsOf } from "@/lib/tasks/fields";
 import { type Base, baseOf, type EditOp, type Op } from "@/lib/tasks/ops";
 import type { Pinned, Row, Rows } from "@/lib/tasks/view";
 import type { EditDraft } from "@/lib/tasks/work";
@@ -87,6 +87,12 @@ export function useTaskActions(): Editing {
       if (next) next.focus();
       else focusMain();
     };
+    const discard = (op: Op) => {
+      if (op.failure?.kind === "gone" && "taskId" in op)
+        void desk.cache.apply({ kind: "deleted", id: op.taskId });
+      outbox.withdraw(op.id);
+      announce("Your change was discarded");
+    };
     return {
       toggle: (task) => {
         const tick = () => desk.toggle(task, () => focusTask(task.id));
@@ -112,18 +118,19 @@ export function useTaskActions(): Editing {
         if (toRow) checkOf(taskId)?.focus({ preventScroll: true });
       },
       save: ({ task, stuck }, base, words) => {
+        const failed = stuck?.state === "failed" ? stuck : undefined;
+        // Back to the words that the service has: nothing is left to save.
+        if (sameWords(words, base)) {
+          if (failed?.kind === "edit") discard(failed);
+          return;
+        }
         // A change that failed is replaced by its correction.
-        if (stuck?.kind === "add" && stuck.state === "failed") return outbox.retry(stuck.id, words);
-        if (stuck?.kind === "edit" && stuck.state === "failed") outbox.withdraw(stuck.id);
+        if (failed?.kind === "add") return outbox.retry(failed.id, words);
+        if (failed?.kind === "edit") outbox.withdraw(failed.id);
         desk.edit(task.id, base, words);
       },
       retry: (op) => (op.state === "failed" ? outbox.retry(op.id) : outbox.wake()),
-      discard: (op) => {
-        if (op.failure?.kind === "gone" && "taskId" in op)
-          void desk.cache.apply({ kind: "deleted", id: op.taskId });
-        outbox.withdraw(op.id);
-        announce("Your change was discarded");
-      },
+      discard,
       reopen: (op) => backToEditor(op, op.base),
       keepMine: (op) => {
         const { theirs } = op.failure ?? {};

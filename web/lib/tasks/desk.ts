@@ -188,7 +188,7 @@ export class Desk {
     const over = new AbortController();
     const { signal } = over;
     this.work.hold(signal);
-    void this.work.takeOver((ops) => !signal.aborted && ops.length > 0 && this.outbox.adopt(ops));
+    void this.work.takeOver((ops) => ops.length > 0 && this.outbox.adopt(ops), signal);
     this.live.start(signal);
     const quiet = listen(this.hear);
     window.addEventListener("online", () => this.outbox.wake(), { signal });

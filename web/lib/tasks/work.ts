@@ -72,15 +72,20 @@ export class Work {
     return this.state.edits.find((draft) => draft.taskId === taskId);
   }
 
+  /** Keeps an editor's own draft. Other pages may have left more drafts of the same task. */
   keepEdit(draft: EditDraft): void {
-    const others = this.state.edits.filter(({ taskId }) => taskId !== draft.taskId);
-    this.set({ edits: [...others, draft] });
+    const at = this.indexOf(draft.base);
+    this.set({ edits: at < 0 ? [...this.state.edits, draft] : this.state.edits.with(at, draft) });
   }
 
-  /** Forgets the first draft of a task; another page may have left a second one. */
-  dropEdit(taskId: string): void {
-    const at = this.state.edits.findIndex((draft) => draft.taskId === taskId);
+  dropEdit(base: Base): void {
+    const at = this.indexOf(base);
     if (at >= 0) this.set({ edits: this.state.edits.toSpliced(at, 1) });
+  }
+
+  /** The base is the object that the editor began with: two drafts of one task may begin with equal words. */
+  private indexOf(base: Base): number {
+    return this.state.edits.findIndex((draft) => draft.base === base);
   }
 
   /** A new task got its real id. */
@@ -105,11 +110,18 @@ export class Work {
     navigator.locks?.request(lockOf(this.mine), { signal }, held).catch(() => {});
   }
 
-  /** Takes over what pages that are gone have left. `adopt` gets their unsent changes before their record goes. */
-  async takeOver(adopt: (ops: readonly Op[]) => void): Promise<void> {
+  /**
+   * Takes over what pages that are gone have left, until aborted. `adopt` gets their unsent changes before their record
+   * goes.
+   */
+  async takeOver(adopt: (ops: readonly Op[]) => void, signal: AbortSignal): Promise<void> {
+    // In development React starts a page, ends it and starts it again in one go: the first start takes no lock.
+    await Promise.resolve();
     for (const key of keptKeys(prefixOf(this.owner))) {
+      if (signal.aborted) return;
       if (key === this.mine) continue;
       const grab = () => {
+        if (signal.aborted) return;
         const { ops, fresh, edits } = { ...NOTHING, ...kept<Unfinished>(key) };
         adopt(ops);
         this.set({ fresh: [...this.state.fresh, ...fresh], edits: [...this.state.edits, ...edits] });
