@@ -19,6 +19,24 @@ test("three pasted lines are offered as three tasks", async ({ page }) => {
   expect((await storedTitles(page))[0]).toBe("one and only");
 });
 
+test("a description that was typed beside pasted lines stays when they become tasks of their own", async ({
+  page,
+}) => {
+  await composer(page).focus();
+  await page.keyboard.insertText("milk\neggs\nbread");
+  await page.getByRole("button", { name: "Add a description" }).click();
+  const description = page.getByRole("textbox", { name: "Description" });
+  await description.fill("for the cake on Sunday");
+  await page.getByRole("button", { name: "Add 3 tasks" }).click();
+  await settled(page);
+  expect(await titles(page)).toEqual(["milk", "eggs", "bread"]);
+  await expect(composer(page)).toHaveValue("");
+  await expect(composer(page)).toBeFocused();
+  await expect(description).toHaveValue("for the cake on Sunday");
+  await page.reload();
+  await expect(description).toHaveValue("for the cake on Sunday");
+});
+
 test("Escape leaves the form, down goes to the first row, up comes back", async ({ page }) => {
   await add(page, "Second", "First");
   await composer(page).fill("stays");

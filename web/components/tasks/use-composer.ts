@@ -96,13 +96,13 @@ export function useComposer(onAdd: (words: Words) => void) {
 
   function split(lines: readonly string[]) {
     const tooLong = lines.filter((line) => lengthOf(line) > most);
-    empty();
+    // What became no task stays: lines that are too long for a title, and a description.
+    show({ ...typed(), title: tooLong.join("\n") }, waiting);
+    focus("title");
     // The first line is the newest task, so that they stand in the list as they were pasted.
     const fitting = lines.filter((line) => !tooLong.includes(line));
     for (const title of fitting.toReversed()) add(readWords({ ...NOTHING_TYPED, title }));
     announce(`Added ${fitting.length} tasks`);
-    if (tooLong.length === 0) return;
-    show({ ...NOTHING_TYPED, title: tooLong.join("\n") }, waiting);
   }
 
   function leave() {

@@ -20,6 +20,8 @@ export class Session {
   readonly end = new Cell<SessionEnd>();
   /** From when the person ends the session: whether the service said meanwhile that it is over. */
   private departure: { heard: boolean } | undefined;
+  /** The page is on its way to sign in. Another navigation would cancel that one and begin it anew. */
+  private steppedOut = false;
 
   constructor(private readonly options: SessionOptions) {}
 
@@ -28,8 +30,12 @@ export class Session {
     const { atRisk, stepOut } = this.options;
     const reason = kind === "refused" ? "refused" : "ended";
     if (this.departure) this.departure.heard = true;
+    else if (this.steppedOut) return;
     else if (atRisk()) this.end.set(reason);
-    else stepOut(reason);
+    else {
+      this.steppedOut = true;
+      stepOut(reason);
+    }
   };
 
   /** Another tab signed in. True when this one goes on as it is, with what only it has. */
