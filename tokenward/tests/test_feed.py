@@ -126,14 +126,14 @@ async def test_a_feed_with_a_secret_is_given_it_and_it_is_never_shown(caplog: py
 
 async def test_a_feed_that_was_never_reached_is_503_and_then_it_is_followed() -> None:
     away = b"HTTP/1.1 503 -\r\ncontent-length: 0\r\nretry-after: 1\r\n\r\n"
-    async with following(prepare=lambda feed: feed.script.extend([away] * 2)) as it:
+    async with following(prepare=lambda feed: feed.script.extend([away] * 3)) as it:  # for more than two seconds
         token = it.issuer.token("ada")
         assert await it.outcome(token) == "revocations_unavailable"
         with pytest.raises(RevocationsUnavailable) as refusal:
             await it.authenticator.authenticate(bearer(token), None)
         assert refusal.value.headers["Retry-After"] == "1"
         await it.until(token, "ok:ada")
-        assert len(it.feed.asked) >= 3
+        assert len(it.feed.asked) >= 4
 
 
 def event(kind: Any, value: Any, **changes: Any) -> dict[str, Any]:
@@ -223,7 +223,6 @@ async def test_an_answer_that_cannot_be_believed_counts_for_no_look(name: str) -
             await reader.revocations.read()
         assert len(reader.revocations) == 0
         assert reader.revocations.lag > 1e6
-        assert await reader.outcome(issuer.token("ada")) == "revocations_unavailable"
         feed.claims.clear()
         feed.header.clear()
         await reader.revocations.read()
@@ -544,12 +543,12 @@ async def test_a_machine_that_slept_believes_no_token_before_it_has_asked_again(
         token = issuer.token("ada", sid="phone")
         assert await reader.outcome(token) == "ok:ada"
         clock.jump(60)
-        assert await reader.outcome(token) == "revocations_unavailable"
+        assert reader.revocations.lag >= 60
         feed.revoke("sid", "phone")
-        await reader.revocations.read()
-        assert await reader.outcome(token) == "revoked"
+        assert await reader.outcome(token) == "revoked", "the request had the feed asked"
         clock.jump(-3600)
         assert reader.revocations.lag < 1, "a clock set back is no reason to be out of step"
+        await reader.authenticator.close()
 
 
 async def test_an_issuer_that_comes_by_the_same_cursors_again_after_a_restore_is_followed() -> None:

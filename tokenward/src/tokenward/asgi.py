@@ -93,13 +93,28 @@ class BearerMiddleware:
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(running(self._authenticator))
+            received = False
+
+            async def receive_noted() -> Message:
+                nonlocal received
+                received = True
+                return await receive()
 
             async def send_once_closed(message: Message) -> None:
                 if message["type"].startswith("lifespan.shutdown."):
                     await stack.aclose()  # before the message: the server may stop waiting after it
                 await send(message)
 
-            await self._app(scope, receive, send_once_closed)
+            try:
+                await self._app(scope, receive_noted, send_once_closed)
+            except Exception:
+                if received:  # its startup or shutdown failed
+                    raise
+            if not received:  # it has no lifespan, which most applications say by an error
+                await receive()
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                await send_once_closed({"type": "lifespan.shutdown.complete"})
 
 
 async def _send_metadata(authenticator: Authenticator, send: Send) -> None:

@@ -22,6 +22,7 @@ from tokenward.errors import (
 from tokenward.events import AuthEvents, observer_failed, tell
 from tokenward.identity import Identity
 from tokenward.jws import Jws, parse
+from tokenward.revocation.following import Following
 from tokenward.revocation.protocol import Revocations
 from tokenward.source import KeySource
 from tokenward.throttle import FailureThrottle
@@ -70,6 +71,7 @@ class Authenticator:
         self._events = events or AuthEvents()
         self._clock = clock or Clock()
         self.revocations = revocations
+        self._following = Following()
         self._throttle = throttle or FailureThrottle(clock=self._clock)
         if self._throttle.failed is None:
             self._throttle.failed = self._events.uncounted
@@ -78,13 +80,13 @@ class Authenticator:
         for source in self.sources:
             await source.start()
         if self.revocations is not None:
-            await self.revocations.start()
+            await self._following.start(self.revocations)
 
     async def close(self) -> None:
         for source in self.sources:
             await source.close()
         if self.revocations is not None:
-            await self.revocations.close()
+            await self._following.close(self.revocations)
         if self.dpop is not None:
             await self.dpop.replays.close()
 
@@ -110,7 +112,11 @@ class Authenticator:
             if identity is None:
                 identity = await (self._verify(token) if tracer() is None else self._traced(token))
             if self.revocations is not None:
-                self._check_revoked(identity, self.revocations)
+                try:
+                    self._check_revoked(identity, self.revocations)
+                except RevocationsUnavailable:
+                    await self._following.catch_up(self.revocations)
+                    self._check_revoked(identity, self.revocations)
             if self.dpop is not None and presented is not None:
                 await self.dpop.check(presented, identity, request, self._clock.wall())
         except InvalidToken as refusal:

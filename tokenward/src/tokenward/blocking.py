@@ -5,6 +5,7 @@ in the background loop.
 """
 
 import asyncio
+import logging
 import os
 import re
 import threading
@@ -16,6 +17,8 @@ from tokenward.authenticator import Authenticator
 from tokenward.identity import Identity
 
 T = TypeVar("T")
+
+_log = logging.getLogger("tokenward")
 
 _OURS = re.compile(r"(?:^|,)\s*(?:bearer|dpop) ", re.IGNORECASE)  # a scheme of ours, first or after a comma
 
@@ -48,6 +51,8 @@ class Blocking:
         request: Mapping[str, Any] | None = None,
     ) -> Identity:
         """The caller. Blocks while a key is fetched. Raises AuthError."""
+        if self._loop is None:
+            self._running_loop()  # a token with a known key needs it too: keys are refreshed there
         headers = list(headers)
         identity = self.authenticator.at_once(headers, request)
         return identity or self._wait_for(self.authenticator.authenticate(headers, address, request))
@@ -59,6 +64,8 @@ class Blocking:
         request: Mapping[str, Any] | None = None,
     ) -> Identity:
         """The caller, for a coroutine of any event loop, which is not blocked. Raises AuthError."""
+        if self._loop is None:
+            self._running_loop()
         headers = list(headers)
         identity = self.authenticator.at_once(headers, request)
         if identity is not None:
@@ -67,7 +74,7 @@ class Blocking:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._running_loop()))
 
     def start(self) -> None:
-        """Start the thread and the background refresh now instead of at the first request that has to wait."""
+        """Start the thread and the background refresh now instead of at the first request."""
         self._running_loop()
 
     def close(self) -> None:
@@ -90,8 +97,15 @@ class Blocking:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=_run, args=(self._loop,), name="tokenward", daemon=True)
                 self._thread.start()
-                asyncio.run_coroutine_threadsafe(self.authenticator.start(), self._loop).result()
+                # Not waited for: work that is given to the loop later begins after it.
+                asyncio.run_coroutine_threadsafe(self._begin(), self._loop)
             return self._loop
+
+    async def _begin(self) -> None:
+        try:
+            await self.authenticator.start()
+        except Exception:
+            _log.exception("the authenticator could not be started")
 
     def _after_fork(self) -> None:
         # A forked child: the thread, and every holder of these locks, exist only in the parent.

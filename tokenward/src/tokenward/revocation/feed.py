@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import contextvars
 import dataclasses
 import itertools
 import logging
@@ -79,6 +80,7 @@ class FeedRevocations(MemoryRevocations):
         self._fetcher = Fetcher(http, user_agent=user_agent)
         self._wait = int(min(max_lag / 4, LONGEST_WAIT))
         self._task: asyncio.Task[None] | None = None
+        self._starts = 0
         self._failures = 0
         self._problem: str | None = "not read yet"
         self._cursor: str | None = None
@@ -96,11 +98,14 @@ class FeedRevocations(MemoryRevocations):
         """Begin to follow the feed; returns at once, whether or not it can be reached."""
         if self._task is not None and self._task.get_loop() is asyncio.get_running_loop():
             self._task.cancel()
-        self._task = asyncio.create_task(self._follow())
+        self._starts += 1
+        # A request may start it: then nothing of that request is kept.
+        self._task = asyncio.create_task(self._follow(self._starts), context=contextvars.Context())
 
     async def close(self) -> None:
-        task, self._task = self._task, None
+        task = self._task
         if task is not None and task.get_loop() is asyncio.get_running_loop():
+            self._task = None
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -115,11 +120,11 @@ class FeedRevocations(MemoryRevocations):
 
     # Following
 
-    async def _follow(self) -> None:
-        while True:
+    async def _follow(self, start: int) -> None:
+        while start == self._starts:  # a later start, in another event loop, takes over
             try:
                 async with self._fetcher.client(self.url) as http:  # one connection, kept
-                    while True:
+                    while start == self._starts:
                         await self._turn(http)
             except Exception as error:  # any error, those of libraries over hostile bytes included, means: ask again
                 await self._clock.sleep(self._failed(error))
