@@ -93,6 +93,91 @@ test("clearing takes the tasks that were shown as completed, and says how many t
   await expect.poll(() => storedTitles(page)).toEqual(["Shown open", "Rewritten, keep me"]);
 });
 
+/** Two completed tasks, as the service lists them. */
+async function twoDone(page: Page, ...both: [string, string]): Promise<void> {
+  await add(page, ...both);
+  for (const title of both) await page.getByRole("checkbox", { name: title }).click();
+  await settled(page);
+  await page.reload();
+  await expect(page.getByRole("link", { name: "Done 2" })).toBeVisible();
+}
+
+const states = async (page: Page) => (await stored(page)).map(({ title, completed }) => [title, completed]);
+
+test("a page that is closed after clearing leaves a task that was unticked before, and not sent yet", async ({
+  page,
+  context,
+}) => {
+  await twoDone(page, "Not done after all", "Finished");
+  // Nothing answers before the page is gone.
+  await page.route(/\/complete$/, () => {});
+  await page.getByRole("checkbox", { name: "Not done after all" }).click();
+  await expect(page.getByRole("checkbox", { name: "Not done after all" })).not.toBeChecked();
+  await page.getByRole("button", { name: "Clear completed" }).click();
+  await expect(row(page, "Finished")).toHaveCount(0);
+  const other = await context.newPage();
+  await page.close({ runBeforeUnload: true });
+  await other.goto(`${webUrl()}/tasks`);
+  await expect.poll(() => states(other)).toEqual([["Not done after all", false]]);
+  await settled(other);
+  await expect(other.getByRole("checkbox", { name: "Not done after all" })).not.toBeChecked();
+});
+
+test("clearing leaves a task that was unticked behind an edit that failed", async ({ page }) => {
+  await twoDone(page, "Keep me", "Finished");
+  await page.route(/\/tasks\/[^/]+$/, (route) =>
+    route.request().method() === "PATCH" ? route.fulfill({ status: 500, body: "" }) : route.continue(),
+  );
+  await page.getByRole("button", { name: "Edit Keep me" }).click();
+  await page.getByRole("textbox", { name: "Title" }).fill("Keep me, rewritten");
+  await page.keyboard.press("Enter");
+  await expect(row(page, "Keep me, rewritten")).toContainText("Something went wrong on our side.");
+  await page.getByRole("checkbox", { name: "Keep me, rewritten" }).click();
+  await expect(page.getByRole("list", { name: "Open tasks" })).toContainText("Keep me, rewritten");
+  await page.getByRole("button", { name: "Clear completed" }).click();
+  await page.getByLabel("Notices").getByRole("button", { name: "Dismiss" }).first().click();
+  await expect.poll(() => states(page)).toEqual([["Keep me", true]]);
+  await page.unroute(/\/tasks\/[^/]+$/);
+  await row(page, "Keep me, rewritten").getByRole("button", { name: "Retry" }).click();
+  await expect.poll(() => states(page)).toEqual([["Keep me, rewritten", false]]);
+});
+
+for (const what of ["another device changes a task", "one's own change is confirmed"] as const) {
+  test(`Load more loads more although ${what} meanwhile`, async ({ page }) => {
+    await add(page, "Task 1", "Task 2", "Task 3", "Task 4", "Task 5");
+    let confirm = () => {};
+    const mayConfirm = new Promise<void>((resolve) => {
+      confirm = resolve;
+    });
+    await page.route(/\/complete$/, async (route) => {
+      await mayConfirm;
+      await route.continue();
+    });
+    let first = true;
+    // Pages of two, and what comes in meanwhile comes while the first further page is on its way.
+    await page.route(/\/tasks\?/, async (route) => {
+      const url = route.request().url().replace("limit=100", "limit=2");
+      if (url.includes("cursor=") && first) {
+        first = false;
+        const anew = page.waitForRequest((request) => /\/tasks\?(?!.*cursor=)/.test(request.url()));
+        if (what === "one's own change is confirmed") confirm();
+        else await change(page, "Task 5", { description: "from the phone" });
+        await anew;
+      }
+      // The page may have called it off.
+      await route.continue({ url }).catch(() => {});
+    });
+    await page.getByRole("searchbox").fill("Task");
+    await expect(row(page, "Task 3")).toHaveCount(0);
+    await expect(row(page, "Task 4")).toBeVisible();
+    if (what === "one's own change is confirmed")
+      await page.getByRole("checkbox", { name: "Task 5" }).click();
+    await page.getByRole("button", { name: "Load more" }).click();
+    await expect(row(page, "Task 2")).toBeVisible();
+    await expect(page.getByRole("checkbox", { name: "Task 3" })).toBeFocused();
+  });
+}
+
 test("a deletion does not take a task that was opened again elsewhere", async ({ page }) => {
   await add(page, "Not done after all");
   await page.getByRole("checkbox").first().click();
