@@ -1,9 +1,11 @@
+import { connected } from "./database";
 import {
   add,
   composer,
   control,
   deleteAccount,
   expect,
+  postAuth,
   row,
   settled,
   signIn,
@@ -86,6 +88,67 @@ test("the database goes away: nobody is signed out, and everything comes back", 
   await expect(row(page, "Deep")).toBeVisible();
   await settled(page);
   expect(await storedTitles(page)).toContain("Waiting for the database");
+});
+
+/** Calls of Better Auth that need a session. */
+const NEEDS_SESSION: [string, object | undefined][] = [
+  ["/token", undefined],
+  ["/own-sessions", undefined],
+  ["/list-accounts", undefined],
+  ["/own-sessions/end", { id: "any" }],
+  ["/update-user", { name: "Augusta" }],
+  ["/change-password", { currentPassword: "correct horse battery", newPassword: "another horse battery" }],
+  ["/revoke-sessions", {}],
+  ["/delete-user", {}],
+];
+
+test("a token is due while the database is away: no endpoint says that the session ended, and the page stays", async ({
+  page,
+}) => {
+  await page.clock.install();
+  const person = await signUp(page);
+  await add(page, "Before");
+  await control("database/stop");
+  try {
+    for (const [path, body] of NEEDS_SESSION) {
+      const answer = await (body
+        ? postAuth(page.request, path, body)
+        : page.request.get(`${webUrl()}/api/auth${path}`));
+      expect(answer.status(), path).toBe(500);
+      expect(answer.headers()["set-cookie"], path).toBeUndefined();
+    }
+    await page.clock.fastForward(16 * 60_000);
+    const refused = page.waitForResponse(/\/api\/auth\/token$/);
+    await composer(page).fill("Meanwhile");
+    await composer(page).press("Enter");
+    expect((await refused).status()).toBe(500);
+    await expect(page.getByTestId("connection")).toContainText("Taskward is busy right now.");
+    await expect(page).toHaveURL(`${webUrl()}/tasks`);
+  } finally {
+    await control("database/start");
+  }
+  await settled(page);
+  expect(await storedTitles(page)).toEqual(["Meanwhile", "Before"]);
+  expect(await control("person/count", person.email)).toBe(1);
+});
+
+test("a database that does not answer is an answer within seconds, and everything comes back", async ({
+  page,
+}) => {
+  await signUp(page);
+  const token = () => page.request.get(`${webUrl()}/api/auth/token`);
+  await connected(async (client) => {
+    await client.query("begin");
+    await client.query("lock table auth.session in access exclusive mode");
+    try {
+      // As many as there are connections.
+      const answers = await Promise.all(Array.from({ length: 10 }, token));
+      expect(new Set(answers.map((answer) => answer.status()))).toEqual(new Set([500]));
+    } finally {
+      await client.query("rollback");
+    }
+  });
+  expect((await token()).status()).toBe(200);
 });
 
 test("the session ends with a half-typed task and a half-made edit: both are there after signing in", async ({

@@ -5,7 +5,20 @@ import { claimsOf } from "./api/claims";
 import { DPOP, proofFor, setIssuerClock } from "./api/dpop";
 import { ApiProblem, asProblem, retryAfterOf } from "./api/problem";
 
-export const authClient = createAuthClient({ plugins: [jwtClient()] });
+const PATIENCE_MS = 20_000;
+/** The server itself waits for the service several times while it deletes an account. */
+const FAREWELL_MS = 40_000;
+
+/** Not better-fetch's own `timeout`: that aborts as a caller would, and does not say that time was up. */
+const patient: typeof fetch = (input, init) => {
+  const limit = AbortSignal.timeout(String(input).endsWith("/delete-user") ? FAREWELL_MS : PATIENCE_MS);
+  return fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, limit]) : limit });
+};
+
+export const authClient = createAuthClient({
+  plugins: [jwtClient()],
+  fetchOptions: { customFetchImpl: patient },
+});
 
 export interface Refusal {
   status: number;

@@ -3,9 +3,9 @@ import { betterAuth } from "better-auth";
 import { APIError } from "better-auth/api";
 import { admin, genericOAuth, type JwtOptions, jwt } from "better-auth/plugins";
 import { PostgresDialect } from "kysely";
-import { pool, SCHEMA } from "./database";
+import { kyselyPool, SCHEMA } from "./database";
 import { deleteTasksOf, TasksRemain } from "./farewell";
-import { before } from "./hooks";
+import { after, before } from "./hooks";
 import { sendResetPassword, sendVerificationEmail } from "./letters";
 import { mailWorks } from "./mail";
 import { named } from "./names";
@@ -66,7 +66,7 @@ export function options(from: Settings) {
     baseURL: from.origin,
     secret: from.secret,
     database: {
-      dialect: new PostgresDialect({ pool: pool() }),
+      dialect: new PostgresDialect({ pool: kyselyPool }),
       type: "postgres" as const,
       schemaName: SCHEMA,
       transaction: true,
@@ -95,7 +95,7 @@ export function options(from: Settings) {
         },
       },
     },
-    hooks: { before },
+    hooks: { before, after },
     databaseHooks: { user: { create: { before: named }, update: { before: named } } },
     rateLimit: {
       enabled: true,

@@ -5,6 +5,7 @@ import { authorizedFetch } from "../api/fetch";
 import { type Counts, type TaskPage, TasksApi } from "../api/tasks";
 import { TokenHolder } from "../api/token";
 import { getAuth } from "./auth";
+import { AS_IT_IS } from "./session";
 import { settings } from "./settings";
 
 export interface FirstPage {
@@ -31,7 +32,7 @@ export async function firstPage(owner: string, query: URLSearchParams): Promise<
     const session = new Headers(asked);
     // Where tokens are bound, this one is bound to the key of this server.
     if (DPOP) session.set("DPoP", await proofFor("GET", `${origin}/api/auth/token`));
-    return (await (await getAuth()).api.getToken({ headers: session })).token;
+    return (await (await getAuth()).api.getToken({ headers: session, query: AS_IT_IS })).token;
   };
   // A proof names the URL that clients use, which is the service's PUBLIC_URL. The request goes to the internal one.
   const send = (request: Request) => fetch(new Request(request.url.replace(apiUrl, apiInternalUrl), request));

@@ -8,6 +8,7 @@ import { settings } from "./settings";
 
 // Any number will do, as long as every replica waits for the same one.
 const LOCK = 7_236_401;
+const LOCK_PATIENCE_MS = 10 * 60_000;
 
 /** A key of the configured algorithm exists before anyone asks: concurrent first requests would each mint one. */
 async function ensureKey(): Promise<void> {
@@ -26,7 +27,9 @@ async function ensureKey(): Promise<void> {
 export async function migrate(): Promise<void> {
   const lock = await pool().connect();
   try {
-    await lock.query("select pg_advisory_lock($1)", [LOCK]);
+    // As long as another replica needs to migrate.
+    const query = { text: "select pg_advisory_lock($1)", values: [LOCK], query_timeout: LOCK_PATIENCE_MS };
+    await lock.query(query);
     const { runMigrations } = await getMigrations(options(settings()));
     await runMigrations();
     await migrateRevocations(lock);

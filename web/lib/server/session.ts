@@ -13,12 +13,18 @@ export interface Person {
 
 export type Session = { state: "in"; person: Person } | { state: "out" } | { state: "unknown" };
 
+/**
+ * For whoever asks while a page is made: a page cannot set cookies, so a session renewed then would go on in the database
+ * and end in the browser. The page's script renews it when it asks for a token.
+ */
+export const AS_IT_IS = { disableRefresh: true } as const;
+
 /** "unknown" when the database cannot be asked: nobody is sent to sign in because of that. */
 export const currentSession = cache(async (): Promise<Session> => {
   const asked = await headers();
   try {
     const auth = await getAuth();
-    const found = await auth.api.getSession({ headers: asked });
+    const found = await auth.api.getSession({ headers: asked, query: AS_IT_IS });
     if (!found) return { state: "out" };
     const { id, name, email, emailVerified, createdAt } = found.user;
     return { state: "in", person: { id, name, email, emailVerified, since: createdAt.toISOString() } };
