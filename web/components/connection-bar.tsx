@@ -2,7 +2,7 @@
 /** Says when the service can't be had, what happens to changes meanwhile, and when it is tried again. */
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { announce } from "@/lib/announce";
-import type { ApiProblem } from "@/lib/api/problem";
+import { ApiProblem } from "@/lib/api/problem";
 import { signInPath } from "@/lib/next-path";
 import styles from "./connection-bar.module.css";
 import { useOutbox, useSessionEnd, useWork } from "./desk-provider";
@@ -25,6 +25,7 @@ function useOnline(): boolean {
   );
 }
 
+/** What lies between here and the service; `signed-out` and `refused` are said by the session's end. */
 const PASSING = new Set<ApiProblem["kind"]>(["offline", "unreachable", "busy", "broken"]);
 
 interface ConnectionBarProps {
@@ -42,7 +43,7 @@ export function ConnectionBar({ problem, listed, onRetry }: ConnectionBarProps) 
   const ended = useSessionEnd();
   const unsaved = ops.filter(({ state }) => state === "queued" || state === "sending").length;
   const kind = online
-    ? (waiting?.kind ?? (problem && PASSING.has(problem.kind) ? problem.kind : undefined))
+    ? [waiting?.kind, problem?.kind].find((found) => found && PASSING.has(found))
     : "offline";
   const trouble = kind !== undefined && (listed || unsaved > 0 || kind === "offline");
   // The browser keeps nothing: then what is not sent is in this window's memory and nowhere else.
@@ -51,7 +52,7 @@ export function ConnectionBar({ problem, listed, onRetry }: ConnectionBarProps) 
 
   const what = unsaved === 1 ? "1 change is" : `${unsaved} changes are`;
   const headline = ended
-    ? "You've been signed out."
+    ? new ApiProblem(ended === "refused" ? "refused" : "signed-out").message
     : kind === "offline"
       ? "You're offline."
       : kind === "busy"

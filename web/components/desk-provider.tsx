@@ -6,6 +6,7 @@ import { ApiProblem } from "@/lib/api/problem";
 import { mintToken } from "@/lib/auth-client";
 import { growFields } from "@/lib/growing";
 import { stepOut, useCompany } from "@/lib/session-client";
+import { keys } from "@/lib/tasks/cache";
 import { Desk } from "@/lib/tasks/desk";
 import { type Known, rememberFrom } from "@/lib/tasks/memory";
 import type { OutboxState } from "@/lib/tasks/outbox";
@@ -40,6 +41,11 @@ export function useSessionEnd(): "ended" | "refused" | undefined {
   return useSyncExternalStore(end.subscribe, end.snapshot, () => undefined);
 }
 
+/** How often a page that is signed out but still open asks whether it still is. */
+const AGAIN_MS = 4_000;
+/** What an answer of the service proves to be over. */
+const OVER_NOW = new Set<ApiProblem["kind"] | undefined>(["unreachable", "signed-out", "refused"]);
+
 function makeDesk(owner: string, apiUrl: string): { desk: Desk; client: QueryClient } {
   const client: QueryClient = new QueryClient({
     queryCache: new QueryCache({
@@ -47,9 +53,11 @@ function makeDesk(owner: string, apiUrl: string): { desk: Desk; client: QueryCli
         if (error instanceof ApiProblem && (error.kind === "signed-out" || error.kind === "refused"))
           desk.session.over(error.kind);
       },
-      // It answers again: whatever waits to be sent need not wait any longer.
-      onSuccess: () => {
-        if (desk.outbox.snapshot().waiting?.kind === "unreachable") desk.outbox.wake();
+      // The service answers again, and to this person: whatever waits to be sent need not wait any longer.
+      onSuccess: (_, { queryKey }) => {
+        if (queryKey[0] !== keys.all(owner)[0]) return;
+        desk.session.answered();
+        if (OVER_NOW.has(desk.outbox.snapshot().waiting?.kind)) desk.outbox.wake();
       },
     }),
     defaultOptions: {
@@ -75,7 +83,15 @@ interface DeskProviderProps {
 export function DeskProvider({ person, apiUrl, children }: DeskProviderProps) {
   const [{ desk, client }] = useState(() => makeDesk(person.id, apiUrl));
   const { id, name, email } = person;
+  const { end } = desk.session;
+  const ended = useSyncExternalStore(end.subscribe, end.snapshot, () => undefined);
   useCompany(desk.session);
+  useEffect(() => {
+    if (!ended) return;
+    // An answer shows that the session is good again.
+    const timer = setInterval(() => desk.cache.refresh(), AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [desk, ended]);
   useEffect(() => {
     const over = new AbortController();
     growFields(over.signal);

@@ -9,6 +9,7 @@ import {
   postAuth,
   signIn,
   signUp,
+  somebody,
   storedTitles,
   test,
   tokenOf,
@@ -103,6 +104,68 @@ test("the list is there a week after signing in", async ({ page }) => {
     ),
   );
   await account(page);
+});
+
+for (const path of ["/tasks", "/account"]) {
+  test(`a session that is used every day goes on: ${path} renews the browser's cookie with it`, async ({
+    page,
+  }) => {
+    const person = somebody();
+    const { email } = person;
+    expect((await postAuth(page.request, "/sign-up/email", person)).status()).toBe(200);
+    await connected((client) =>
+      client.query(
+        `update auth.session set "expiresAt" = now() + interval '5 days', "updatedAt" = now() - interval '2 days'
+         where "userId" = (select id from auth."user" where email = $1)`,
+        [email],
+      ),
+    );
+    const renewed = page.waitForResponse(async (answer) =>
+      /session_token=.*Max-Age=604800/.test((await answer.headerValue("set-cookie")) ?? ""),
+    );
+    await page.goto(webUrl() + path);
+    expect(new URL((await renewed).url()).pathname).toMatch(/^\/api\/auth\//);
+    await connected(async (client) => {
+      const { rows } = await client.query(
+        `select "expiresAt" > now() + interval '6 days' as renewed from auth.session
+         where "userId" = (select id from auth."user" where email = $1)`,
+        [email],
+      );
+      expect(rows).toEqual([{ renewed: true }]);
+    });
+  });
+}
+
+test("the page that changes the password stays, though the service's word comes before the answer", async ({
+  page,
+}) => {
+  const person = await signUp(page);
+  await account(page);
+  await page.route("**/api/auth/change-password", async (route) => {
+    const request = route.request();
+    const refused = page.waitForResponse(
+      (answer) => answer.url().endsWith("/api/auth/token") && answer.status() === 401,
+    );
+    // Not by Playwright: that would give the page the new cookie before the answer.
+    const answer = await fetch(request.url(), {
+      method: "POST",
+      headers: await request.allHeaders(),
+      body: request.postData(),
+    });
+    await refused;
+    // Long enough for the page to act on what it heard.
+    await page.waitForTimeout(300);
+    const headers = Object.fromEntries(answer.headers);
+    await route.fulfill({ status: answer.status, headers, body: await answer.text() });
+  });
+  await page.getByLabel("Current password").fill(person.password);
+  await page.getByLabel("New password").fill("another horse battery");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await expect(page.getByRole("region", { name: "Notices" })).toContainText("Your new password is saved.");
+  await expect(page).toHaveURL(`${webUrl()}/account`);
+  expect(await tokenStatus(page)).toBe(200);
+  await page.goto(`${webUrl()}/tasks`);
+  await add(page, "Afterwards");
 });
 
 test("a new password ends every other session; a wrong one changes nothing", async ({ page, browser }) => {

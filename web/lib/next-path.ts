@@ -8,7 +8,7 @@ export function safeNext(wanted: string | string[] | undefined | null): string {
   return /^\/(sign-in|sign-up|api)\b/.test(path) ? HOME : path;
 }
 
-export function signInPath(next: string, reason?: "refused" | "ended"): string {
+export function signInPath(next: string, reason?: "refused" | "ended" | "arrived"): string {
   const query = new URLSearchParams({ next: safeNext(next) });
   if (reason) query.set("reason", reason);
   return `/sign-in?${query}`;

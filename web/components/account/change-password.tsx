@@ -2,10 +2,12 @@
 /** A new password; every other session ends with it. */
 import { useState } from "react";
 import { asked, authClient, type Refusal } from "@/lib/auth-client";
+import { tell } from "@/lib/channel";
 import { PasswordField } from "../auth/fields";
 import { AuthForm, Submit } from "../auth/form";
 import { PASSWORD_HINT, passwordProblem } from "../auth/password-rules";
 import { useAttempt } from "../auth/use-attempt";
+import { useDesk } from "../desk-provider";
 import styles from "./account.module.css";
 import { say } from "./you";
 
@@ -16,6 +18,7 @@ function explain({ code }: Refusal): string {
 
 export function ChangePassword({ email, onChanged }: { email: string; onChanged: () => void }) {
   const { busy, text, waiting, attempt, done: free } = useAttempt(explain);
+  const { session } = useDesk();
   const [problem, setProblem] = useState<string>();
 
   async function submit(form: FormData, element: HTMLFormElement) {
@@ -23,13 +26,19 @@ export function ChangePassword({ email, onChanged }: { email: string; onChanged:
     const found = passwordProblem(newPassword);
     setProblem(found);
     if (found) return;
-    const saved = await attempt(() =>
+    const change = () =>
       asked((fetchOptions) =>
         authClient.changePassword({ currentPassword, newPassword, revokeOtherSessions: true, fetchOptions }),
-      ),
-    );
+      );
+    let saved = false;
+    // It ends every session, this one too, and then answers with a new one.
+    await session.replace(async () => {
+      saved = await attempt(change);
+    });
     if (!saved) return;
     free();
+    // Another tab may have left meanwhile.
+    tell({ kind: "signed-in" });
     element.reset();
     say("Your new password is saved. You're signed out everywhere else.");
     onChanged();

@@ -1,6 +1,7 @@
 "use client";
 /** A button for each other account one can sign in with. */
 import { asked, authClient } from "@/lib/auth-client";
+import { signInPath } from "@/lib/next-path";
 import type { Offer } from "@/lib/server/offers";
 import styles from "./form.module.css";
 import { useAttempt } from "./use-attempt";
@@ -18,7 +19,12 @@ export function Offers({ offers, next }: OffersProps) {
   const begin = (provider: string) =>
     attempt(() =>
       asked((fetchOptions) =>
-        authClient.signIn.social({ provider, callbackURL: next, errorCallbackURL: "/sign-in", fetchOptions }),
+        authClient.signIn.social({
+          provider,
+          callbackURL: signInPath(next, "arrived"),
+          errorCallbackURL: signInPath(next),
+          fetchOptions,
+        }),
       ),
     );
   return (

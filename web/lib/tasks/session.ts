@@ -18,7 +18,7 @@ export interface SessionOptions {
 export class Session {
   /** Why this page is signed out although it is still open. */
   readonly end = new Cell<SessionEnd>();
-  /** From when the person ends the session: whether the service said meanwhile that it is over. */
+  /** While the person ends or replaces the session: whether the service said meanwhile that it is over. */
   private departure: { heard: boolean } | undefined;
   /** The page is on its way to sign in. Another navigation would cancel that one and begin it anew. */
   private steppedOut = false;
@@ -57,11 +57,31 @@ export class Session {
    */
   async depart(end: () => Promise<boolean>): Promise<boolean> {
     if (this.departure) return false;
+    const ended = await this.during(end);
+    if (ended) await this.options.forget();
+    return ended;
+  }
+
+  /** Runs a call that ends this session to begin another. What the service says of the old one leads nowhere. */
+  async replace(call: () => Promise<unknown>): Promise<void> {
+    if (this.departure) return;
+    await this.during(async () => {
+      await call();
+      return false;
+    });
+  }
+
+  /** The service answers: a session that was over is good again, after a sign-in that this page did not hear of. */
+  readonly answered = (): void => {
+    if (this.end.snapshot()) this.end.set(undefined);
+  };
+
+  private async during(call: () => Promise<boolean>): Promise<boolean> {
     const departure = { heard: false };
     this.departure = departure;
     let ended = false;
     try {
-      ended = await end();
+      ended = await call();
     } finally {
       if (!ended) {
         this.departure = undefined;
@@ -69,7 +89,6 @@ export class Session {
         if (departure.heard) this.goOn();
       }
     }
-    if (ended) await this.options.forget();
     return ended;
   }
 

@@ -1,6 +1,7 @@
 /** Sign in, and go back to where one was. */
 import type { Metadata } from "next";
 import { redirect } from "next/navigation";
+import { Arrived } from "@/components/auth/arrived";
 import { Refused } from "@/components/auth/refused";
 import { SignInForm } from "@/components/auth/sign-in-form";
 import { Unavailable } from "@/components/unavailable";
@@ -18,6 +19,8 @@ export default async function SignIn({ searchParams }: PageProps<"/sign-in">) {
   const session = await currentSession();
   if (session.state === "unknown") return <Unavailable />;
   if (session.state === "in") {
+    // From another provider. Only a script can tell the other tabs.
+    if (reason === "arrived") return <Arrived next={next} />;
     // Signed in, yet the service does not believe it: sending them back at once would go round in circles.
     if (reason !== "refused") redirect(next);
     return (
