@@ -43,6 +43,41 @@ test("an account is deleted with its tasks, after asking for the password", asyn
   await expect(page.getByRole("main").getByText("don't match an account")).toBeVisible();
 });
 
+test("an account that is being deleted cannot be kept by closing the dialog", async ({ page }) => {
+  const person = await signUp(page);
+  await page.goto(`${webUrl()}/account`);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route("**/api/auth/delete-user", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await deleteAccount(page, person.password);
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByRole("button", { name: "Deleting…" })).toBeVisible();
+  const keep = dialog.getByRole("button", { name: "Keep it" });
+  await expect(keep).toHaveAttribute("aria-disabled", "true");
+  await keep.click({ force: true });
+  await page.keyboard.press("Escape");
+  await page.mouse.click(5, 5);
+  await expect(dialog.getByRole("button", { name: "Deleting…" })).toBeVisible();
+  release();
+  await expect(page).toHaveURL(`${webUrl()}/sign-in`);
+  expect(await control("person/count", person.email)).toBe(0);
+});
+
+test("a deletion that was refused leaves a dialog that can be closed", async ({ page }) => {
+  const person = await signUp(page);
+  await page.goto(`${webUrl()}/account`);
+  await deleteAccount(page, "not my password");
+  await expect(page.getByRole("dialog").getByText("That isn't your password.")).toBeVisible();
+  await page.getByRole("button", { name: "Keep it" }).click();
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  expect(await control("person/count", person.email)).toBe(1);
+});
+
 test("light and dark are chosen here, stay chosen, and are there from the first paint", async ({ page }) => {
   await page.emulateMedia({ colorScheme: "light" });
   await signUp(page);

@@ -1,5 +1,7 @@
+import { SignJWT } from "jose";
 import { connected } from "./database";
-import { control, expect, fillSignUp, signIn, signUp, somebody, test, webUrl } from "./support";
+import { SECRET } from "./stack";
+import { control, expect, fillSignUp, postAuth, signIn, signUp, somebody, test, webUrl } from "./support";
 
 async function link(email: string, path: string): Promise<string> {
   let found: string | undefined;
@@ -60,3 +62,42 @@ test("an e-mail address is confirmed by the link of the mail that sign-up sends"
     expect(rows).toEqual([{ done: true }]);
   });
 });
+
+const OVER = "That link is too old or has been used.";
+
+for (const [what, linkFor] of [
+  ["is too old", expired],
+  ["says nothing", async () => "nonsense"],
+] as const) {
+  test(`a link to confirm an address that ${what} says so, and another one can be sent`, async ({ page }) => {
+    const { email } = await signUp(page);
+    const link = `${webUrl()}/api/auth/verify-email?token=${await linkFor(email)}&callbackURL=%2Faccount`;
+    await page.goto(link);
+    await expect(page.getByText(OVER)).toBeVisible();
+    const before = (await control<string[]>("mail/links", email)).length;
+    await page.getByRole("button", { name: "Send a link" }).click();
+    await expect(page.getByRole("main").getByText("A link is on its way.")).toBeVisible();
+    await expect(page.getByText(OVER)).toHaveCount(0);
+    await expect
+      .poll(async () => (await control<string[]>("mail/links", email)).length)
+      .toBeGreaterThan(before);
+  });
+}
+
+test("a link that is too old says so after signing in, too", async ({ page }) => {
+  const person = somebody();
+  expect((await postAuth(page.request, "/sign-up/email", person)).status()).toBe(200);
+  await page.context().clearCookies();
+  const token = await expired(person.email);
+  await page.goto(`${webUrl()}/api/auth/verify-email?token=${token}&callbackURL=%2Faccount`);
+  await signIn(page, person);
+  await expect(page.getByText(OVER)).toBeVisible();
+});
+
+/** What a letter of yesterday carries. */
+function expired(email: string): Promise<string> {
+  return new SignJWT({ email })
+    .setProtectedHeader({ alg: "HS256" })
+    .setExpirationTime(Math.floor(Date.now() / 1000) - 60)
+    .sign(new TextEncoder().encode(SECRET));
+}

@@ -14,6 +14,9 @@ import { Program } from "./process";
 const WEB = join(dirname(fileURLToPath(import.meta.url)), "..");
 const BIN = process.env.TASKWARD_BIN ?? join(WEB, "..", ".venv", "bin");
 
+/** What Better Auth signs cookies and the links of letters with. */
+export const SECRET = "only-for-tests-only-for-tests-only-for-tests";
+
 async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
@@ -114,7 +117,7 @@ export class Stack {
         HOSTNAME: "127.0.0.1",
         BETTER_AUTH_URL: webUrl,
         WEB_TRUSTED_PROXIES: "127.0.0.1",
-        BETTER_AUTH_SECRET: "only-for-tests-only-for-tests-only-for-tests",
+        BETTER_AUTH_SECRET: SECRET,
         TASKWARD_API_URL: apiUrl,
         SMTP_URL: `smtp://127.0.0.1:${smtpPort}`,
         OIDC_ISSUER: `http://127.0.0.1:${oidcPort}`,

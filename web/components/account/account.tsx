@@ -26,10 +26,12 @@ interface AccountProps {
   hasPassword: boolean;
   /** Whether mail can be sent. */
   mail: boolean;
+  /** Came here by a link to confirm the address that is too old, or was used. */
+  linkRefused: boolean;
   apiUrl: string;
 }
 
-export function Account({ person, hasPassword, mail, apiUrl }: AccountProps) {
+export function Account({ person, hasPassword, mail, linkRefused, apiUrl }: AccountProps) {
   const client = useQueryClient();
   const theme = useTheme();
   const shortcuts = useShortcutsOn();
@@ -41,7 +43,7 @@ export function Account({ person, hasPassword, mail, apiUrl }: AccountProps) {
       <h1>Account</h1>
       <section className={`card ${styles.section}`} aria-labelledby="you">
         <h2 id="you">You</h2>
-        <You person={person} mail={mail} />
+        <You person={person} mail={mail} linkRefused={linkRefused} />
         <button type="button" className="button" onClick={() => void signOut.begin()}>
           Sign out
         </button>

@@ -24,6 +24,7 @@ function explain({ code }: Refusal): string {
 export function DeleteAccount({ email, hasPassword }: { email: string; hasPassword: boolean }) {
   const desk = useDesk();
   const { busy, text, waiting, attempt } = useAttempt(explain);
+  const [open, setOpen] = useState(false);
   const [mistyped, setMistyped] = useState(false);
 
   async function submit(form: FormData) {
@@ -40,7 +41,11 @@ export function DeleteAccount({ email, hasPassword }: { email: string; hasPasswo
   }
 
   return (
-    <Dialog.Root>
+    <Dialog.Root
+      open={open}
+      // What is being deleted cannot be kept any more.
+      onOpenChange={(wanted) => !busy && setOpen(wanted)}
+    >
       <Dialog.Trigger className="button danger">Delete account…</Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Backdrop className={dialog.backdrop} />
@@ -68,7 +73,9 @@ export function DeleteAccount({ email, hasPassword }: { email: string; hasPasswo
               />
             )}
             <div className={dialog.buttons}>
-              <Dialog.Close className="button">Keep it</Dialog.Close>
+              <Dialog.Close className="button" aria-disabled={busy}>
+                Keep it
+              </Dialog.Close>
               <Submit busy={busy} waiting={waiting} className="button danger">
                 {busy ? "Deleting…" : "Delete for good"}
               </Submit>

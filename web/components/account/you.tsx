@@ -14,6 +14,7 @@ import styles from "./account.module.css";
 interface YouProps {
   person: { name: string; email: string; emailVerified: boolean; since: string };
   mail: boolean;
+  linkRefused: boolean;
 }
 
 const day = new Intl.DateTimeFormat("en", { dateStyle: "long", timeZone: "UTC" });
@@ -23,7 +24,7 @@ export function say(text: string): void {
   announce(text);
 }
 
-export function You({ person, mail }: YouProps) {
+export function You({ person, mail, linkRefused }: YouProps) {
   const router = useRouter();
   const {
     busy,
@@ -68,7 +69,7 @@ export function You({ person, mail }: YouProps) {
         <dt>E-mail</dt>
         <dd>
           {person.email}
-          {mail && <Confirmed email={person.email} done={person.emailVerified} />}
+          {mail && <Confirmed email={person.email} done={person.emailVerified} linkRefused={linkRefused} />}
         </dd>
         <dt>Member since</dt>
         <dd>{day.format(new Date(person.since))}</dd>
@@ -77,7 +78,15 @@ export function You({ person, mail }: YouProps) {
   );
 }
 
-function Confirmed({ email, done }: { email: string; done: boolean }) {
+interface ConfirmedProps {
+  email: string;
+  done: boolean;
+  linkRefused: boolean;
+}
+
+const OVER = "That link is too old or has been used.";
+
+function Confirmed({ email, done, linkRefused }: ConfirmedProps) {
   const {
     busy,
     text,
@@ -86,7 +95,13 @@ function Confirmed({ email, done }: { email: string; done: boolean }) {
     done: free,
   } = useAttempt(() => "That didn't work. Please try again.");
   const [sent, setSent] = useState(false);
-  if (done) return <span className={styles.tag}>confirmed</span>;
+  if (done)
+    return (
+      <>
+        <span className={styles.tag}>confirmed</span>
+        {linkRefused && <span className={styles.confirm}>{OVER}</span>}
+      </>
+    );
 
   async function send() {
     const ok = await attempt(() =>
@@ -102,7 +117,9 @@ function Confirmed({ email, done }: { email: string; done: boolean }) {
 
   return (
     <span className={styles.confirm}>
-      {sent ? "Not confirmed yet. A link is on its way." : (text ?? "Not confirmed yet.")}
+      {sent
+        ? "Not confirmed yet. A link is on its way."
+        : (text ?? (linkRefused ? `${OVER} Send a new one.` : "Not confirmed yet."))}
       {!sent && (
         <button type="button" className="button small" aria-disabled={busy || waiting} onClick={send}>
           {busy ? "Sending…" : "Send a link"}

@@ -8,8 +8,10 @@ import { settings } from "@/lib/server/settings";
 
 export const metadata: Metadata = { title: "Account" };
 
-export default async function AccountPage() {
-  const person = await personOrSignIn("/account");
+export default async function AccountPage({ searchParams }: PageProps<"/account">) {
+  // Where the link of a mail leads, with Better Auth's reason when it refused the link.
+  const { error } = await searchParams;
+  const person = await personOrSignIn(error === undefined ? "/account" : "/account?error=link");
   return (
     person && (
       <>
@@ -18,6 +20,7 @@ export default async function AccountPage() {
           person={person}
           hasPassword={await hasPassword()}
           mail={mailWorks()}
+          linkRefused={error !== undefined}
           apiUrl={settings().apiUrl}
         />
       </>
