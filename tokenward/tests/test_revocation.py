@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tokenward import Authenticator, Identity, InvalidToken, RevocationsUnavailable
+from tokenward import Authenticator, Clock, Identity, InvalidToken, RevocationsUnavailable
 from tokenward.revocation import MemoryRevocations, Revocation
 from tokenward.revocation.memory import TooMany
 from world import World, world
@@ -188,3 +191,57 @@ def test_columns_are_taken_like_single_revocations() -> None:
     with pytest.raises(TooMany):
         revocations.add_many("sid", ["four", "five"], [FAR, FAR])
     assert len(revocations) == 4
+
+
+class Hurrying(Clock):
+    """So late at each look that everything has to be looked through for what is over."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def wall(self) -> float:
+        self.now += 100
+        return self.now
+
+
+def test_threads_may_add_at_once_and_none_of_their_revocations_is_forgotten() -> None:
+    """As the views of a Flask or Django application do."""
+    revocations = MemoryRevocations(clock=Hurrying())
+    for kind in ("sid", "sub", "grant"):
+        revocations.add_many(kind, [f"{kind} {number}" for number in range(5000)], [FAR] * 5000, [FAR] * 5000)  # type: ignore[arg-type]  # a Kind
+    failures: list[BaseException] = []
+
+    def add(thread: int) -> None:
+        try:
+            for number in range(60):
+                name = f"{thread}/{number}"
+                revocations.add([sid(name), Revocation("sub", name, FAR, FAR), Revocation("grant", name, FAR, FAR)])
+                revocations.add_many("sid", [f"many {name}"], [FAR])
+        except BaseException as failure:
+            failures.append(failure)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # seconds
+    try:
+        threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert failures == []
+    assert len(revocations) == 3 * 5000 + 8 * 60 * 4
+
+
+def test_what_is_added_may_come_from_an_iterator_that_adds_itself() -> None:
+    revocations = MemoryRevocations()
+
+    def found() -> Iterator[Revocation]:
+        revocations.add([sid("inner")])
+        yield sid("outer")
+
+    revocations.observers.append(lambda: revocations.add([sid("observed")]))
+    revocations.observers.append(lambda: revocations.observers.clear())
+    revocations.add(found())
+    assert len(revocations) == 3

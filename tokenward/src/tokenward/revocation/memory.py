@@ -2,6 +2,7 @@
 
 import logging
 import math
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
@@ -42,6 +43,7 @@ class MemoryRevocations:
         self._scoped = False  # whether there ever was one that means the tokens of one issuer only
         self._pruned_at = self._clock.wall()
         self._looked_at = (-math.inf, -math.inf)  # monotonic and wall
+        self._writing = threading.Lock()  # several threads may add; who only looks needs no lock
 
     def _now(self) -> tuple[float, float]:
         return self._clock.monotonic(), self._clock.wall()
@@ -78,8 +80,8 @@ class MemoryRevocations:
         payload, issuer = identity.payload, identity.issuer
         session = payload.get("sid")
         if isinstance(session, str):  # a list or an object could not even be looked up
-            if session in self._sessions:
-                return Revocation("sid", session, math.inf, self._sessions[session])
+            if (ends := self._sessions.get(session)) is not None:  # one look, because another thread may remove it
+                return Revocation("sid", session, math.inf, ends)
             if (ends := self._sessions.get((issuer, session))) is not None:
                 return Revocation("sid", session, math.inf, ends, issuer)
         if self._subjects and (found := _ended("sub", self._subjects, issuer, identity.subject, payload["iat"])):
@@ -94,7 +96,8 @@ class MemoryRevocations:
         added = False
         try:
             for revocation in revocations:
-                added = self._add(revocation) or added
+                with self._writing:  # not around the loop: what the caller gives may do anything
+                    added = self._add(revocation) or added
         finally:
             self._settle(added)
 
@@ -104,9 +107,12 @@ class MemoryRevocations:
         """The same for many of one kind, given as columns; sessions, which have no ``not_before``, all at once."""
         if kind == "sid":
             fresh = dict(zip(values, expires_at, strict=True))
-            room = len(self) + len(fresh) <= self.max_entries
-            if room and len(fresh) == len(values) and self._sessions.keys().isdisjoint(fresh):
-                self._sessions.update(fresh)
+            with self._writing:
+                room = len(self) + len(fresh) <= self.max_entries
+                fits = room and len(fresh) == len(values) and self._sessions.keys().isdisjoint(fresh)
+                if fits:
+                    self._sessions.update(fresh)
+            if fits:
                 self._settle(bool(fresh))
                 return
             not_before = repeat(math.inf)
@@ -119,10 +125,12 @@ class MemoryRevocations:
     def _put(self, fresh: "MemoryRevocations") -> None:
         """Hold these entries and no others."""
         # Put in place complete, because threads of a blocking application look while this runs.
-        before = self._sessions, self._subjects, self._grants
-        self._scoped = self._scoped or fresh._scoped
-        self._sessions, self._subjects, self._grants = fresh._sessions, fresh._subjects, fresh._grants
-        if before != (self._sessions, self._subjects, self._grants):
+        with self._writing:
+            before = self._sessions, self._subjects, self._grants
+            self._scoped = self._scoped or fresh._scoped
+            self._sessions, self._subjects, self._grants = fresh._sessions, fresh._subjects, fresh._grants
+            changed = before != (self._sessions, self._subjects, self._grants)
+        if changed:
             self._tell()
 
     async def revoke(self, revocations: Iterable[Revocation]) -> None:
@@ -155,7 +163,8 @@ class MemoryRevocations:
     def _settle(self, added: bool) -> None:
         now = self._clock.wall()
         if now - self._pruned_at >= PRUNE_EVERY:
-            self._prune(now)
+            with self._writing:
+                self._prune(now)
         if added:
             self._tell()
 
