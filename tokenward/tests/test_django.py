@@ -24,8 +24,8 @@ MIDDLEWARE = "tokenward.django.BearerMiddleware"
 SESSION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
 
-def found(options: str, **environ: str) -> list[str]:
-    program = PROGRAM.replace("{options}", f"dict(INSTALLED_APPS=['tokenward.django'], {options})")
+def found(options: str, more: str = "", **environ: str) -> list[str]:
+    program = (PROGRAM + more).replace("{options}", f"dict(INSTALLED_APPS=['tokenward.django'], {options})")
     unset = {name: value for name, value in os.environ.items() if not name.startswith(("JWT", "JWKS", "BETTER"))}
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False, env=unset | environ
@@ -38,6 +38,20 @@ def test_settings_that_can_be_used_are_silent() -> None:
     assert found(f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD=Tokenward.better_auth('https://app.example')") == []
     assert found(f"MIDDLEWARE=['{SESSION}', '{MIDDLEWARE}'], TOKENWARD={{'better_auth': 'https://app.example'}}") == []
     assert found(f"MIDDLEWARE=['{MIDDLEWARE}']", BETTER_AUTH_URL="https://app.example") == []
+
+
+def test_a_mapping_takes_every_value_that_a_parameter_takes_and_makes_one_authenticator() -> None:
+    mapping = "{'issuer': 'https://a', 'audience': ['a', 'b'], 'jwks_url': 'https://a/k', 'algorithms': {'EdDSA'}}"
+    more = """
+from tokenward.django import authenticator
+print(list(authenticator().trusted[0].audience), authenticator() is authenticator())
+from django.test import override_settings
+with override_settings(TOKENWARD={'better_auth': 'https://b', 'audience': ['c']}):
+    print(list(authenticator().trusted[0].audience), authenticator() is authenticator())
+print(list(authenticator().trusted[0].audience))
+"""
+    lines = found(f"MIDDLEWARE=['{MIDDLEWARE}'], TOKENWARD={mapping}", more)
+    assert lines == ["['a', 'b'] True", "['c'] True", "['a', 'b']"]
 
 
 def test_a_missing_setting_is_named_with_what_to_set() -> None:

@@ -51,6 +51,17 @@ async def subject(auth: Tokenward, token: str) -> str:
         (f"{APP}/login", APP, f"{APP}/login/jwks"),
         ("http://localhost:3000", "http://localhost:3000", "http://localhost:3000/api/auth/jwks"),
         ("HTTPS://App.Example", APP, f"{APP}/api/auth/jwks"),
+        # as `new URL(url).origin` in Node 22
+        ("https://app.example:443", APP, f"{APP}/api/auth/jwks"),
+        ("https://app.example:0443/api/auth/", APP, f"{APP}/api/auth/jwks"),
+        ("http://localhost:443", "http://localhost:443", "http://localhost:443/api/auth/jwks"),
+        ("http://LOCALHOST:80", "http://localhost", "http://localhost/api/auth/jwks"),
+        ("https://app.example:8443/", f"{APP}:8443", f"{APP}:8443/api/auth/jwks"),
+        ("https://user:word@app.example", APP, f"{APP}/api/auth/jwks"),
+        ("https://app.example?x=1#y", APP, f"{APP}/api/auth/jwks"),
+        ("https://BÜCHER.example", "https://xn--bcher-kva.example", "https://xn--bcher-kva.example/api/auth/jwks"),
+        ("http://[0:0::1]:3000", "http://[::1]:3000", "http://[::1]:3000/api/auth/jwks"),
+        ("https://app.example./", "https://app.example.", "https://app.example./api/auth/jwks"),
     ],
 )
 def test_better_auth_needs_one_line(url: str, origin: str, keys: str) -> None:
@@ -70,8 +81,59 @@ def test_misconfigured_lists_every_problem_by_parameter() -> None:
     for bad in ({}, {"jwks_url": f"{APP}/k", "discover": True}, {"secret": "short"}):
         with pytest.raises(Misconfigured, match=r"jwks_url|secret"):
             Tokenward(issuer=APP, audience=APP, **bad)  # type: ignore[arg-type]  # what is tried
-    with pytest.raises(Misconfigured, match="base_url"):
-        Tokenward.better_auth("app.example")
+    for url in ("app.example", "", "https://", "https:app.example", f"{APP}:99999", "ftp://app.example", None):
+        with pytest.raises(Misconfigured, match="base_url"):
+            Tokenward.better_auth(url)  # type: ignore[arg-type]  # None, as os.environ.get may return it
+
+
+GOOD: dict[str, Any] = {"issuer": APP, "audience": APP, "jwks_url": f"{APP}/k"}
+REFUSED: dict[str, dict[str, Any]] = {
+    "issuer": {"": "", "blank": " ", "none": None, "a blank one": [APP, ""], "no text": 5, "bytes": [b"x"]},
+    "audience": {"": "", "blank": " ", "none": None, "a blank one": [APP, ""], "no text": 5, "nothing": []},
+    "algorithms": {"none": None, "": "", "a blank one": ["EdDSA", ""], "no text": 5, "lists": [["EdDSA"]]},
+    "jwks_url": {"": "", "no text": 5, "a port that is none": f"{APP}:99999/k"},
+    "resource": {"": "", "no text": 5, "no host": "https://", "another scheme": "httpx://app.example"},
+    "auth_failures": {"": "", "none": None, "a number": 5},
+    "storage_url": {
+        "no scheme": "word-of-redis",
+        "no such store": "nosuch://u:word-of-redis@h",
+        "a port": "redis://h:x",
+    },
+    "dpop": {"": "", "true": True, "unknown": "yes"},
+    "revocations": {"": "", "no URL": "database"},
+    "leeway": {"text": "30", "none": None, "nan": float("nan")},
+}
+
+
+@pytest.mark.parametrize(("name", "what"), [(name, what) for name, values in REFUSED.items() for what in values])
+def test_what_cannot_be_meant_is_misconfigured_with_the_name_of_the_parameter(name: str, what: str) -> None:
+    with pytest.raises(Misconfigured) as refusal:
+        Tokenward(**{**GOOD, name: REFUSED[name][what]})
+    assert [problem.split(":")[0] for problem in refusal.value.problems] == [name]
+    assert "word-of-redis" not in str(refusal.value)
+
+
+def test_every_problem_is_told_at_once_those_of_stores_and_of_several_issuers_among_them() -> None:
+    one = Trusted(**GOOD)
+    with pytest.raises(Misconfigured) as refusal:
+        Tokenward(one, Trusted(**{**GOOD, "audience": "b"}), storage_url="nosuch://h", dpop="x", auth_failures="five")  # type: ignore[arg-type]  # what is tried
+    named = [problem.split(":")[0] for problem in refusal.value.problems]
+    assert named == ["issuer", "auth_failures", "storage_url", "dpop"]
+    with pytest.raises(Misconfigured, match="twice"):
+        Tokenward(one, **GOOD)
+    with pytest.raises(Misconfigured, match="twice"):
+        Tokenward(one, Trusted(**{**GOOD, "issuer": ["https://b.example", APP]}))
+    with pytest.raises(Misconfigured, match="audience"):
+        Tokenward(one, issuer="https://b.example", jwks_url=f"{APP}/k")
+    with pytest.raises(Misconfigured, match="issuer"):
+        Tokenward(one, issuer="")
+    assert len(Tokenward(one, **{**GOOD, "issuer": ["https://b.example", "https://b.example"]}).trusted) == 2
+
+
+def test_a_store_without_its_extra_is_misconfigured_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tokenward.redis", None)  # as if the extra were not installed
+    with pytest.raises(Misconfigured, match=r"storage_url: .*tokenward\[redis\]"):
+        Tokenward(**GOOD, storage_url="redis://127.0.0.1:1")
 
 
 def test_no_error_text_contains_the_secret() -> None:
@@ -92,6 +154,28 @@ def test_the_environment_is_read_by_the_names_of_the_service() -> None:
     assert [line.split(":")[0] for line in refusal.value.problems] == ["JWT_LEEWAY", "JWT_ISSUER", "JWT_AUDIENCE"]
     with pytest.raises(Misconfigured, match="BETTER_AUTH_URL"):
         Tokenward.from_env({})
+
+
+def test_options_win_over_the_environment() -> None:
+    keys, other = f"{APP}/k", f"{APP}/other"
+    only = Tokenward.from_env({"JWKS_URL": keys}, issuer="x", audience="y").trusted[0]
+    assert (only.issuer, only.audience, only.jwks_url) == ("x", "y", keys)
+    environ = {"JWKS_URL": keys, "JWT_ISSUER": APP, "JWT_AUDIENCE": "notes", "JWT_LEEWAY": "soon"}
+    with pytest.raises(Misconfigured, match="JWT_LEEWAY"):
+        Tokenward.from_env(environ)
+    given = Tokenward.from_env(environ, leeway=0, jwks_url=other, audience=["a", "b"]).trusted[0]
+    assert (given.leeway, given.jwks_url, given.issuer, given.audience) == (0, other, (APP,), ["a", "b"])
+    assert Tokenward.from_env({}, issuer="x", audience="y", jwks_url=keys).trusted[0].jwks_url == keys
+    # Keys come from one place: another one in the environment does not count then.
+    discovered = Tokenward.from_env(environ, discover=True, leeway=1).trusted[0]
+    assert (discovered.discover, discovered.jwks_url) == (True, None)
+    secret = Tokenward.from_env({"BETTER_AUTH_URL": APP, "JWKS_URL": keys}, secret="s" * 32).trusted[0]
+    assert (secret.secret, secret.jwks_url, secret.issuer) == ("s" * 32, None, APP)
+    with pytest.raises(Misconfigured) as refusal:
+        Tokenward.from_env({"JWKS_URL": keys}, audience="y")
+    assert [line.split(":")[0] for line in refusal.value.problems] == ["JWT_ISSUER"]
+    public = Tokenward.from_env({**environ, "PUBLIC_URL": f"{APP}/api", "DPOP": "accept"}, leeway=1, resource=APP)
+    assert (public.resource, public.dpop is not None and public.dpop.public_url) == (APP, f"{APP}/api")
 
 
 # Several issuers

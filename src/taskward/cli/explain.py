@@ -44,12 +44,10 @@ async def _explain(settings: Settings, token: str) -> bool:
     async with http_client(settings) as http:
         source = key_source(settings, http, Clock())
         verifier = token_verifier(settings)
-        findings = await explain(token, verifier, source, time.time(), VARIABLES)
+        bearer = settings.dpop != "require"
+        findings = await explain(token, verifier, source, time.time(), VARIABLES, bearer=bearer)
         if settings.revocations != "off":
             findings.append(await _revocation(settings, token, source, verifier))
-    if settings.dpop == "require" and len(findings) > 1 and all(finding.check != "binding" for finding in findings):
-        advice = "ask for it with a DPoP proof (NEXT_PUBLIC_DPOP=true in the page), or set DPOP=accept"
-        findings.append(Finding("binding", False, "it is bound to no key, and DPOP is require", advice))
     for finding in findings:
         say_out(f"{SIGNS[finding.passed]} {finding.check}: {finding.seen}")
         if finding.passed is not True and finding.advice:

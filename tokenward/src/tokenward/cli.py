@@ -32,15 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 good, 1 refused or failed, 2 bad usage."""
     options = vars(_parser().parse_args(arguments))
     command, token = options.pop("command"), options.pop("token", None)
-    given = {name: value for name, value in options.items() if value not in (None, False, [])}
+    given = {name: value for name, value in options.items() if value is not None and value is not False}  # 0 is given
     base_url = given.pop("better_auth", None)
     try:
-        if base_url:
+        if base_url is not None:
             auth = Tokenward.better_auth(base_url, events=_Quiet(), **given)
-        elif given:
+        elif given.keys() & {"issuer", "jwks_url", "discover"}:
             auth = Tokenward(events=_Quiet(), **given)
         else:
-            auth = Tokenward.from_env(events=_Quiet())
+            auth = Tokenward.from_env(events=_Quiet(), **given)
     except Misconfigured as error:
         for problem in error.problems:
             name, _, text = problem.partition(": ")
@@ -90,7 +90,8 @@ async def _explain(auth: Tokenward, token: str) -> bool:
     source, verifier = auth.default
     with contextlib.suppress(InvalidToken):  # explain reports it
         source, verifier = auth.trust(parse(bare_token(token)))
-    findings = await explain(token, verifier, source, time.time())
+    bearer = auth.dpop is None or not auth.dpop.required
+    findings = await explain(token, verifier, source, time.time(), bearer=bearer)
     if isinstance(auth.revocations, MemoryRevocations):
         problem = await _unread(auth.revocations)
         advice = "check that the feed runs there and that the secret in the URL is right"

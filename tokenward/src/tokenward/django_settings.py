@@ -1,6 +1,5 @@
 """What Django's settings say about callers: ``settings.TOKENWARD``, and system checks of what goes with it."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,11 +21,20 @@ def authenticator() -> Authenticator:
         return value
     if value is not None and not isinstance(value, Mapping):
         raise TypeError("TOKENWARD must be a Tokenward or a mapping of its parameters")
-    return _built(tuple(sorted(value.items())) if value else ())
+    parameters = dict(value or {})
+    for known, built in _BUILT:
+        if known == parameters:
+            return built
+    built = _build(parameters)
+    _BUILT.append((parameters, built))
+    return built
 
 
-@functools.cache
-def _built(parameters: tuple[tuple[str, Any], ...]) -> Authenticator:
+#: One authenticator for each mapping. They are compared, because a list in a mapping cannot be hashed.
+_BUILT: list[tuple[dict[str, Any], Authenticator]] = []
+
+
+def _build(parameters: Mapping[str, Any]) -> Authenticator:
     options = dict(parameters)
     base_url = options.pop("better_auth", None)
     if base_url is None:

@@ -52,8 +52,11 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
 """The parameter that each variable sets, and how its text is read. An empty variable is not set."""
 
 
-def parameters(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Tokenward's parameters from the environment, by name. Raises Misconfigured."""
+_KEYS = {"jwks_url", "secret", "discover"}  # of which one says where keys come from
+
+
+def parameters(environ: Mapping[str, str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Tokenward's parameters by name: ``options``, and others from the environment. Raises Misconfigured."""
     from tokenward.trusted import Misconfigured
 
     environ = os.environ if environ is None else environ
@@ -64,9 +67,15 @@ def parameters(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
             try:
                 found[name] = read(value)
             except ValueError as error:
-                problems.append(f"{variable}: {error}")
+                if name not in options:
+                    problems.append(f"{variable}: {error}")
+    if "resource" in found:
+        found["public_url"] = found["resource"]
+    if any(options.get(name) for name in _KEYS):
+        found = {name: value for name, value in found.items() if name not in _KEYS}
+    found |= options
     if "base_url" not in found:
-        if not {"jwks_url", "secret", "discover"} & set(found):
+        if not _KEYS & set(found):
             problems.append("BETTER_AUTH_URL: is not set, and neither are JWKS_URL, JWT_SECRET or JWT_DISCOVER")
         else:
             problems += [

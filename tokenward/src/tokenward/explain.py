@@ -33,11 +33,18 @@ _BEFORE_THE_TOKEN = re.compile(r"\A(authorization:\s*)?bearer\s+", re.IGNORECASE
 
 
 async def explain(
-    token: str, verifier: TokenVerifier, source: KeySource, now: float, names: Names = PARAMETERS
+    token: str,
+    verifier: TokenVerifier,
+    source: KeySource,
+    now: float,
+    names: Names = PARAMETERS,
+    *,
+    bearer: bool = True,
 ) -> list[Finding]:
     """Every check of this token, in order. No finding holds the token.
 
-    ``now`` is seconds since the epoch. It may wait a few seconds for the keys.
+    ``now`` is seconds since the epoch. ``bearer`` is whether tokens that are bound to no key are accepted. It may wait
+    a few seconds for the keys.
     """
     pasted = token.strip()
     token = bare_token(token)
@@ -47,7 +54,7 @@ async def explain(
         return [Finding("shape", False, refusal.detail, change.on_shape(token))]
     without = "" if token == pasted else "; the word Bearer before it belongs to the header and was removed"
     findings = [Finding("shape", True, f"a compact JWS{without}")]
-    findings.extend(_offline(jws, verifier, now, names))
+    findings.extend(_offline(jws, verifier, now, names, bearer))
     findings.append(await _signature(jws, verifier, source, names))
     return findings
 
@@ -79,7 +86,7 @@ def bare_token(pasted: str) -> str:
     return _BEFORE_THE_TOKEN.sub("", pasted.strip())
 
 
-def _offline(jws: Jws, verifier: TokenVerifier, now: float, names: Names) -> Iterator[Finding]:
+def _offline(jws: Jws, verifier: TokenVerifier, now: float, names: Names, bearer: bool) -> Iterator[Finding]:
     header, claims = jws.header, jws.claims
     yield _judged(
         "header", lambda: verifier.check_header(header), _header_seen(header), change.on_header(header, verifier, names)
@@ -106,10 +113,13 @@ def _offline(jws: Jws, verifier: TokenVerifier, now: float, names: Names) -> Ite
     if "cnf" in claims:
         yield _judged(
             "binding",
-            verifier.check_binding,
+            lambda: _check_binding(claims["cnf"], verifier),
             f"cnf is {show(claims['cnf'])}" + ("; each request needs a DPoP proof by that key" * verifier.bound),
             f"set {names.dpop} to accept or require, or ask the issuer for a token without sending it a proof",
         )
+    elif not bearer:
+        advice = f"ask the issuer for it with a DPoP proof, or set {names.dpop} to accept"
+        yield Finding("binding", False, f"it is bound to no key, and {names.dpop} is require", advice)
     yield _judged(
         "times",
         lambda: verifier.check_times(claims, now),
@@ -124,6 +134,13 @@ def _offline(jws: Jws, verifier: TokenVerifier, now: float, names: Names) -> Ite
             "ask Better Auth for a new one (authClient.token()); if it was made just now, its expirationTime may be a "
             'bare number, which means a moment in 1970: write "15m"',
         )
+
+
+def _check_binding(confirmation: object, verifier: TokenVerifier) -> None:
+    verifier.check_binding()
+    from tokenward.dpop.guard import thumbprint_of  # not loaded where it is off
+
+    thumbprint_of(confirmation)
 
 
 async def _signature(jws: Jws, verifier: TokenVerifier, source: KeySource, names: Names) -> Finding:

@@ -12,9 +12,9 @@ from tokenward.cache import TokenCache
 from tokenward.clock import Clock
 from tokenward.events import AuthEvents
 from tokenward.revocation.protocol import Revocations
-from tokenward.throttle import FailureThrottle, Limit
-from tokenward.trusted import Misconfigured, Trusted, several
-from tokenward.url import check_feed_url
+from tokenward.throttle import FailureThrottle, Limit, shared_counts
+from tokenward.trusted import Misconfigured, Trusted, several, twice
+from tokenward.url import check_feed_url, origin_and_path
 
 if TYPE_CHECKING:
     import httpx
@@ -75,7 +75,7 @@ class Tokenward(Authenticator):
         public_url: str | None = None,
         **parts: Any,
     ) -> None:
-        if not trusted or issuer or audience or jwks_url or discover or secret:
+        if not trusted or (issuer, audience, jwks_url, discover, secret) != ((), (), None, False, None):
             own = Trusted(
                 issuer=issuer,
                 audience=audience,
@@ -90,13 +90,21 @@ class Tokenward(Authenticator):
                 allow_http=allow_http,
             )
             trusted = (own, *trusted)
-        problems = [problem for each in trusted for problem in each.problems()]
+        problems = [problem for each in trusted for problem in each.problems()] + twice(trusted)
         try:
-            Limit.parse(auth_failures)
+            Limit.parse(str(auth_failures))
         except ValueError as error:
             problems.append(f"auth_failures: {error}")
-        if resource is not None and not urlsplit(resource).scheme.startswith("http"):
-            problems.append("resource: must be the http or https URL of this API")
+        counts = None
+        try:
+            counts = shared_counts(storage_url)
+        except (ValueError, ImportError) as error:
+            problems.append(f"storage_url: {error}")
+        if resource is not None:
+            try:
+                origin_and_path(resource)
+            except ValueError:
+                problems.append("resource: must be the http or https URL of this API")
         clock = clock or Clock()
         guard: Dpop | None = None
         try:
@@ -124,7 +132,7 @@ class Tokenward(Authenticator):
             *pairs[0],
             others=pairs[1:],
             cache=TokenCache(cache_size),
-            throttle=FailureThrottle(auth_failures, storage_url, clock=clock),
+            throttle=FailureThrottle(str(auth_failures), counts=counts, clock=clock),
             events=events,
             clock=clock,
             revocations=ended,
@@ -146,13 +154,13 @@ class Tokenward(Authenticator):
         Better Auth's jwt plugin uses the origin of its ``baseURL`` as issuer and audience, and publishes its keys at
         ``<baseURL>/api/auth/jwks``. ``issuer``, ``audience``, ``jwks_url`` and everything else can be given.
         """
-        parts = urlsplit(base_url.strip().rstrip("/"))
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Misconfigured(["base_url: must be the http or https URL of Better Auth, such as https://app.example"])
-        origin = f"{parts.scheme}://{parts.netloc}".lower()
-        path = parts.path or base_path
-        defaults = {"issuer": origin, "audience": origin, "jwks_url": f"{origin}{path}/jwks"}
-        if options.get("discover"):
+        try:
+            origin, path = origin_and_path(str(base_url).strip())
+        except ValueError:
+            problem = "base_url: must be the http or https URL of Better Auth, such as https://app.example"
+            raise Misconfigured([problem]) from None
+        defaults = {"issuer": origin, "audience": origin, "jwks_url": f"{origin}{path or base_path}/jwks"}
+        if options.get("discover") or options.get("secret"):
             del defaults["jwks_url"]
         return cls(**(defaults | options))
 
@@ -164,12 +172,9 @@ class Tokenward(Authenticator):
         """
         from tokenward.environment import parameters
 
-        found = parameters(environ)
-        if "resource" in found:
-            found["public_url"] = found["resource"]
-        found |= options
+        found = parameters(environ, options)
         base_url = found.pop("base_url", None)
-        return cls.better_auth(base_url, **found) if base_url else cls(**found)
+        return cls(**found) if base_url is None else cls.better_auth(base_url, **found)
 
     def metadata(self) -> dict[str, Any]:
         issuers = [issuer for each in self.trusted for issuer in several(each.issuer)]
@@ -194,13 +199,14 @@ class Tokenward(Authenticator):
 
 def _guard(dpop: Mode | Dpop, public_url: str | None, resource: str | None, clock: Clock) -> Dpop | None:
     """The Dpop of ``dpop``, or None. Raises ValueError, whose text names the parameter."""
-    if not isinstance(dpop, str):
-        return dpop
-    if dpop not in ("off", "accept", "require"):
-        raise ValueError("dpop: must be off, accept or require")
-    if dpop == "off":
+    if dpop is None or dpop == "off":
         return None
     from tokenward.dpop import Dpop, MemoryReplays  # not loaded where it is off
+
+    if isinstance(dpop, Dpop):
+        return dpop
+    if dpop not in ("accept", "require"):
+        raise ValueError("dpop: must be off, accept, require or a Dpop")
 
     try:
         origin = resource if public_url is None else None

@@ -70,6 +70,17 @@ class Window:
         """Never raises."""
 
 
+def shared_counts(storage_url: str | None) -> Counts | None:
+    """The counts that replicas share, or None without a URL. Raises ValueError, and ImportError without the extra."""
+    if not storage_url:
+        return None
+    try:
+        from tokenward.redis import SharedWindow
+    except ImportError as error:
+        raise ImportError(f"needs the extra redis: pip install 'tokenward[redis]' ({error})") from error
+    return SharedWindow(storage_url)
+
+
 class FailureThrottle:
     """Limits refused tokens by client IP. ``limit`` is a count per time (``5/minute``), or ``0`` for no limit.
 
@@ -88,10 +99,8 @@ class FailureThrottle:
         failed: Callable[[str], None] | None = None,
     ) -> None:
         self._limit = Limit.parse(limit)
-        if counts is None and storage_url:
-            from tokenward.redis import SharedWindow
-
-            counts = SharedWindow(storage_url)
+        if counts is None:
+            counts = shared_counts(storage_url)
         self.counts: Counts = Window(clock) if counts is None else counts  # an empty one is falsy
         self.failed = failed
         self._failing = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,10 +45,10 @@ class Trusted:
 
     def problems(self) -> list[str]:
         found = []
-        issuers = several(self.issuer)
+        issuers = _texts(self.issuer)
         if not issuers:
             found.append("issuer: is not set: the exact iss of your tokens, for example https://app.example")
-        if not several(self.audience):
+        if not _texts(self.audience):
             found.append("audience: is not set: the aud of your tokens, for example https://app.example")
         ways = [self.jwks_url is not None, self.discover, self.secret is not None].count(True)
         if ways != 1:
@@ -65,9 +66,9 @@ class Trusted:
         if self.secret is not None:
             try:
                 check_secret(self.secret)
-            except ValueError as error:
-                found.append(f"secret: {error}")
-        elif not self.algorithms or set(several(self.algorithms)) - ALGORITHMS:
+            except (ValueError, AttributeError) as error:  # the second for what is no text
+                found.append(f"secret: {error if isinstance(error, ValueError) else 'must be text'}")
+        elif not (algorithms := _texts(self.algorithms)) or set(algorithms) - ALGORITHMS:
             found.append(f"algorithms: must be out of {', '.join(sorted(ALGORITHMS))}")
         for name, low, high in (
             ("leeway", 0, 300),
@@ -100,6 +101,25 @@ class Trusted:
         if self.jwks_url is None:
             return DiscoveredSource(several(self.issuer)[0], http, allow_http=self.allow_http, **options)
         return JwksSource(self.jwks_url, http, **options)
+
+
+def twice(trusted: Collection[Trusted]) -> list[str]:
+    """A problem for each issuer that is in more than one of these: only one of them would count."""
+    counts = Counter(issuer for each in trusted for issuer in set(_texts(each.issuer)))
+    return [
+        f"issuer: {issuer} is trusted twice: name it once, with all its audiences"
+        for issuer, number in counts.items()
+        if number > 1
+    ]
+
+
+def _texts(values: str | Collection[str] | None) -> tuple[str, ...]:
+    """The values, or none where one of them is no text or a blank one: what was meant is unknown."""
+    try:
+        texts = several(values or ())
+    except TypeError:
+        return ()
+    return texts if all(isinstance(each, str) and each.strip() for each in texts) else ()
 
 
 def several(values: str | Collection[str]) -> tuple[str, ...]:

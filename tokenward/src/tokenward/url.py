@@ -26,12 +26,25 @@ def check_feed_url(url: str, *, allow_http: bool = False) -> None:
         raise ValueError("is plain http to another machine, so an attacker in between could hold revocations back")
 
 
+def origin_and_path(url: str) -> tuple[str, str]:
+    """The origin as JavaScript's ``new URL(url).origin`` writes it, and the path without a slash at its end.
+
+    Raises ValueError for what is no http or https URL.
+    """
+    parts = _read(url, "https://app.example")
+    host = parts.raw_host.decode("ascii")
+    if ":" in host:
+        host = f"[{ipaddress.IPv6Address(host)}]"
+    port = "" if parts.port is None else f":{parts.port}"  # None for the port of the scheme
+    return f"{parts.scheme}://{host}{port}", parts.raw_path.decode("ascii").partition("?")[0].rstrip("/")
+
+
 def _read(url: str, example: str) -> "httpx.URL":
     import httpx  # here, because it takes a third of a second to import
 
     try:
         parts = httpx.URL(url)
-    except (httpx.InvalidURL, UnicodeError):
+    except (httpx.InvalidURL, UnicodeError, TypeError):
         parts = httpx.URL("")
     if parts.scheme not in ("http", "https") or not parts.host or (parts.port or 0) > 65_535:
         raise ValueError(f"must be an http or https URL, for example {example}")

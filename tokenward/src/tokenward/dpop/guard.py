@@ -159,7 +159,7 @@ class Dpop:
                 refusal.genuine = True  # a client that does not know proofs yet, not an attack
                 raise refusal
             return None
-        jkt = _thumbprint_of(identity.payload["cnf"])
+        jkt = thumbprint_of(identity.payload["cnf"])
         if not presented.bound:
             raise InvalidToken(Reason.CONFIRMATION, "it is bound to a key and came as a bearer token")
         if len(presented.proofs) != 1:
@@ -172,7 +172,7 @@ class Dpop:
         return proof.key, proof.issued_at + self._verifier.window - now + MARGIN
 
 
-def _thumbprint_of(confirmation: object) -> str:
+def thumbprint_of(confirmation: object) -> str:
     """RFC 9449 §6.1. Raises InvalidToken for a token that is bound to anything else, or to something else as well."""
     if isinstance(confirmation, Mapping) and confirmation.keys() == {"jkt"}:
         jkt = confirmation["jkt"]
