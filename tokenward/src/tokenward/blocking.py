@@ -11,9 +11,11 @@ import re
 import threading
 import weakref
 from collections.abc import Coroutine, Iterable, Mapping
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from tokenward.authenticator import Authenticator
+from tokenward.errors import KeysUnavailable
 from tokenward.identity import Identity
 
 T = TypeVar("T")
@@ -52,10 +54,15 @@ class Blocking:
     ) -> Identity:
         """The caller. Blocks while a key is fetched. Raises AuthError."""
         if self._loop is None:
-            self._running_loop()  # a token with a known key needs it too: keys are refreshed there
+            self.start()  # for a token with a known key too: keys are refreshed there
         headers = list(headers)
         identity = self.authenticator.at_once(headers, request)
-        return identity or self._wait_for(self.authenticator.authenticate(headers, address, request))
+        if identity is not None:
+            return identity
+        try:
+            return self._submit(self.authenticator.authenticate(headers, address, request)).result()
+        except CancelledError:
+            raise KeysUnavailable(1, "the key source is closed") from None
 
     async def authenticate_async(
         self,
@@ -65,20 +72,27 @@ class Blocking:
     ) -> Identity:
         """The caller, for a coroutine of any event loop, which is not blocked. Raises AuthError."""
         if self._loop is None:
-            self._running_loop()
+            self.start()
         headers = list(headers)
         identity = self.authenticator.at_once(headers, request)
         if identity is not None:
             return identity
-        work = self.authenticator.authenticate(headers, address, request)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._running_loop()))
+        work = self._submit(self.authenticator.authenticate(headers, address, request))
+        try:
+            return await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise KeysUnavailable(1, "the key source is closed") from None  # not this caller was cancelled
 
     def start(self) -> None:
         """Start the thread and the background refresh now instead of at the first request."""
-        self._running_loop()
+        with self._lock:
+            self._running_loop()
 
     def close(self) -> None:
-        """Stop the thread; the next request starts another."""
+        """Stop the thread; who waits is answered 503, and the next request starts another."""
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
@@ -88,18 +102,20 @@ class Blocking:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
 
-    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._running_loop()).result()
+    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        with self._lock:  # a loop that is being closed would never run it
+            return asyncio.run_coroutine_threadsafe(work, self._running_loop())
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=_run, args=(self._loop,), name="tokenward", daemon=True)
-                self._thread.start()
-                # Not waited for: work that is given to the loop later begins after it.
-                asyncio.run_coroutine_threadsafe(self._begin(), self._loop)
-            return self._loop
+        """Under the lock."""
+        if self._loop is None:
+            loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=_run, args=(loop,), name="tokenward", daemon=True)
+            self._thread.start()
+            # Not waited for: work that is given to the loop later begins after it.
+            asyncio.run_coroutine_threadsafe(self._begin(), loop)
+            self._loop = loop
+        return self._loop
 
     async def _begin(self) -> None:
         try:
@@ -118,8 +134,16 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
+        loop.run_until_complete(_cancel_the_others())
     finally:
         loop.close()
+
+
+async def _cancel_the_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def blocking(authenticator: Authenticator) -> Blocking:

@@ -21,6 +21,7 @@ from tokenward.clock import Clock
 from tokenward.errors import InvalidToken, KeysUnavailable, Reason
 from tokenward.events import AuthEvents, tell
 from tokenward.fetch import Fetched, Fetcher, FetchFailed
+from tokenward.home import Home
 from tokenward.jws import Jws
 from tokenward.keyset import Key, KeySet, UnusableKeySet
 from tokenward.tracing import span
@@ -77,6 +78,7 @@ class JwksSource:
             weakref.WeakKeyDictionary()
         )
         self._keeper: asyncio.Task[None] | None = None
+        self._home = Home()  # of the keeper
 
     # State
 
@@ -118,10 +120,11 @@ class JwksSource:
 
     def _refresh_soon(self) -> None:
         try:
-            asyncio.get_running_loop()
+            here = self._home.here
         except RuntimeError:  # a thread of a blocking application: the facade's loop refreshes
             return
-        if self._under_way() is None:
+        # A loop that ends after each request would begin a fetch again and again, and end none.
+        if (here or not self._home.alive) and self._under_way() is None:
             self._launch()
 
     async def find(self, token: Jws) -> Key:
@@ -247,6 +250,7 @@ class JwksSource:
         if self._keeper is not None and self._keeper.get_loop() is asyncio.get_running_loop():
             self._keeper.cancel()
         self._keeper = asyncio.create_task(self._keep_fresh())
+        self._home.settle()
 
     async def _keep_fresh(self) -> None:
         while True:
@@ -260,6 +264,8 @@ class JwksSource:
     async def close(self) -> None:
         """Stop the background refresh and the current fetch."""
         loop = asyncio.get_running_loop()
+        if self._home.here:
+            self._home.leave()
         for task in (self._keeper, self._flights.pop(loop, None)):
             if task is not None and task.get_loop() is loop:
                 task.cancel()
