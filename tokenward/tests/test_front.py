@@ -172,6 +172,8 @@ def test_options_win_over_the_environment() -> None:
     assert (discovered.discover, discovered.jwks_url) == (True, None)
     secret = Tokenward.from_env({"BETTER_AUTH_URL": APP, "JWKS_URL": keys}, secret="s" * 32).trusted[0]
     assert (secret.secret, secret.jwks_url, secret.issuer) == ("s" * 32, None, APP)
+    with pytest.raises(Misconfigured, match="JWT_SECRET"):  # as two sources of keys in the environment are
+        Tokenward.from_env({"BETTER_AUTH_URL": APP, "JWT_SECRET": "s" * 32})
     with pytest.raises(Misconfigured) as refusal:
         Tokenward.from_env({"JWKS_URL": keys}, audience="y")
     assert [line.split(":")[0] for line in refusal.value.problems] == ["JWT_ISSUER"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -245,3 +246,38 @@ def test_what_is_added_may_come_from_an_iterator_that_adds_itself() -> None:
     revocations.observers.append(lambda: revocations.observers.clear())
     revocations.add(found())
     assert len(revocations) == 3
+
+
+FORKED = """
+import os, signal, threading, warnings
+from tokenward import Clock
+from tokenward.revocation import MemoryRevocations, Revocation
+
+warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside threads, which gunicorn does as well
+
+class Standing(Clock):
+    def wall(self):
+        if threading.current_thread() is not threading.main_thread():
+            writing.set()
+            leave.wait()
+        return super().wall()
+
+writing, leave = threading.Event(), threading.Event()
+revocations = MemoryRevocations(max_entries=1, clock=Standing())
+revocations.add([Revocation("sid", "one", 0, 9e9)])
+one_too_many = [Revocation("sid", "two", 0, 9e9)]
+threading.Thread(target=revocations.add, args=(one_too_many,), daemon=True).start()
+writing.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(5)
+    revocations.add([Revocation("sid", "one", 0, 9e9)])
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+os._exit(0)
+"""
+
+
+def test_a_forked_child_may_add_although_a_thread_of_its_parent_was_adding() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("7\n", "")

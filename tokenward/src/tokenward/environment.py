@@ -73,6 +73,8 @@ def parameters(environ: Mapping[str, str] | None, options: Mapping[str, Any]) ->
         found["public_url"] = found["resource"]
     if any(options.get(name) for name in _KEYS):
         found = {name: value for name, value in found.items() if name not in _KEYS}
+    if {"base_url", "secret"} <= found.keys():
+        problems.append("JWT_SECRET: give this or BETTER_AUTH_URL, which publishes a key set, not both")
     found |= options
     if "base_url" not in found:
         if not _KEYS & set(found):

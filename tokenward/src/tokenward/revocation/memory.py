@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
@@ -43,7 +44,14 @@ class MemoryRevocations:
         self._scoped = False  # whether there ever was one that means the tokens of one issuer only
         self._pruned_at = self._clock.wall()
         self._looked_at = (-math.inf, -math.inf)  # monotonic and wall
-        self._writing = threading.Lock()  # several threads may add; who only looks needs no lock
+        self._locks: dict[int, threading.Lock] = {}  # by process
+
+    def _writing(self) -> threading.Lock:
+        """The lock of the threads that write; a look needs none.
+
+        A forked child has one of its own: the thread that holds its parent's may not exist there.
+        """
+        return self._locks.setdefault(os.getpid(), threading.Lock())
 
     def _now(self) -> tuple[float, float]:
         return self._clock.monotonic(), self._clock.wall()
@@ -93,10 +101,10 @@ class MemoryRevocations:
 
     def add(self, revocations: Iterable[Revocation]) -> None:
         """Add revocations. One that is known already is kept with the later of both times. Raises TooMany."""
-        added = False
+        added, writing = False, self._writing()
         try:
             for revocation in revocations:
-                with self._writing:  # not around the loop: what the caller gives may do anything
+                with writing:  # not around the loop: what the caller gives may do anything
                     added = self._add(revocation) or added
         finally:
             self._settle(added)
@@ -107,7 +115,7 @@ class MemoryRevocations:
         """The same for many of one kind, given as columns; sessions, which have no ``not_before``, all at once."""
         if kind == "sid":
             fresh = dict(zip(values, expires_at, strict=True))
-            with self._writing:
+            with self._writing():
                 room = len(self) + len(fresh) <= self.max_entries
                 fits = room and len(fresh) == len(values) and self._sessions.keys().isdisjoint(fresh)
                 if fits:
@@ -125,7 +133,7 @@ class MemoryRevocations:
     def _put(self, fresh: "MemoryRevocations") -> None:
         """Hold these entries and no others."""
         # Put in place complete, because threads of a blocking application look while this runs.
-        with self._writing:
+        with self._writing():
             before = self._sessions, self._subjects, self._grants
             self._scoped = self._scoped or fresh._scoped
             self._sessions, self._subjects, self._grants = fresh._sessions, fresh._subjects, fresh._grants
@@ -163,7 +171,7 @@ class MemoryRevocations:
     def _settle(self, added: bool) -> None:
         now = self._clock.wall()
         if now - self._pruned_at >= PRUNE_EVERY:
-            with self._writing:
+            with self._writing():
                 self._prune(now)
         if added:
             self._tell()
