@@ -21,7 +21,7 @@ from tokenward.testing import Issuer
 
 pytestmark = needs_pgbouncer
 
-WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%max(%updated_at%'"
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%sum(%updated_at%'"
 
 
 @pytest_asyncio.fixture
@@ -53,6 +53,20 @@ async def test_every_change_is_told_within_a_second_and_nothing_else_is(people: 
     async with listen(there) as events:
         for _ in range(3):
             assert (await here.patch(f"/api/me/tasks/{one}/complete")).status_code == 200
+            assert await events.next(1) == ("tasks", {})
+
+
+async def test_a_change_with_an_earlier_time_than_others_is_told(
+    people: list[httpx.AsyncClient], own_postgres: EmbeddedPostgres
+) -> None:
+    """As after the server's clock went back, or a failover to one whose clock is behind."""
+    here, there = people
+    one, ahead = await made(here), await made(here)
+    async with administrator(own_postgres) as root:
+        await root.execute("UPDATE tasks SET updated_at = now() + interval '1 hour' WHERE id = $1", ahead)
+    async with listen(there) as events:
+        for path, body in ((one, {"title": "b"}), (one, {"title": "c"}), (ahead, {"title": "d"})):
+            assert (await here.patch(f"/api/me/tasks/{path}", json=body)).status_code == 200
             assert await events.next(1) == ("tasks", {})
 
 

@@ -7,7 +7,7 @@ and formatted in Python: then no setting of the session changes an answer.
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, cast, delete, false, func, insert, literal_column, or_, select, update
+from sqlalchemy import bindparam, cast, delete, extract, false, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import DateTime, Integer, LargeBinary, String, Text, Uuid
@@ -53,8 +53,11 @@ GUARDS = {
 
 GET = Statement(select(*COLUMNS).where(*_this))
 
-#: Differs after every change of an owner's tasks: a deletion changes the number, other changes the latest time.
-VERSION = Statement(select(func.count().label("number"), func.max(tasks.c.updated_at).label("latest")).where(_mine))
+#: Differs after every change of an owner's tasks. It is no maximum: after the clock went back, or when an earlier
+#: transaction commits later, a change is not the latest. But every change of a task makes its time greater.
+VERSION = Statement(
+    select(func.count().label("number"), func.sum(extract("epoch", tasks.c.updated_at)).label("times")).where(_mine)
+)
 
 COUNTS = Statement(
     select(
