@@ -249,7 +249,7 @@ class Authenticator:
         return {}
 
     def forget(self) -> None:
-        """Clear the cache in a forked child. Keys stay."""
+        """Clear the cache in a forked child. Keys and revocations stay."""
         self._cache.clear()
         if self.dpop is not None:
             self.dpop.forked()
