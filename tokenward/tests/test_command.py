@@ -25,11 +25,12 @@ SETTINGS: dict[str, dict[str, str]] = {
     "proofs accepted": {"DPOP": "accept"},
     "proofs required": {"DPOP": "require"},
 }
-NOW = int(time.time())
+EXPIRED = {"iat": -70, "exp": -10}
+"""Seconds from the time of the test."""
 TOKENS: dict[str, dict[str, Any]] = {
     "good": {},
-    "expired 10 s ago": {"iat": NOW - 70, "exp": NOW - 10},
-    "issued in 10 s": {"iat": NOW + 20, "exp": NOW + 80},
+    "expired 10 s ago": EXPIRED,
+    "issued in 15 s": {"iat": 15, "exp": 75},
     "bound": {"cnf": HOLDER.cnf},
     "bound to nothing": {"cnf": {}},
     "bound to null": {"cnf": None},
@@ -70,6 +71,11 @@ async def accepted(auth: Tokenward, token: str) -> bool:
     return True
 
 
+def at_this_time(claims: dict[str, Any]) -> dict[str, Any]:
+    now = int(time.time())
+    return {name: now + value if name in ("iat", "exp") else value for name, value in claims.items()}
+
+
 def token_claims(token: str) -> Any:
     from tokenward.jws import parse
 
@@ -83,7 +89,7 @@ def test_explain_accepts_what_authenticate_accepts(
 ) -> None:
     for variable, value in SETTINGS[setting].items():
         monkeypatch.setenv(variable, value)
-    token = issuer[0].token("ada", **TOKENS[name])
+    token = issuer[0].token("ada", **at_this_time(TOKENS[name]))
     wanted = asyncio.run(accepted(Tokenward.from_env(), token))
     assert command(["explain", token]) == (0 if wanted else 1)
 
@@ -92,7 +98,7 @@ def test_explain_accepts_what_authenticate_accepts(
 def test_an_option_of_zero_counts(issuer: tuple[Issuer, str], environ: dict[str, str], given: str) -> None:
     it, jwks = issuer
     options = ["--issuer", it.url, "--audience", it.audience, "--jwks-url", jwks] if given == "all" else []
-    token = it.token("ada", iat=NOW - 70, exp=NOW - 10)
+    token = it.token("ada", **at_this_time(EXPIRED))
     assert command(["explain", token, *options, "--leeway", "60"]) == 0
     assert command(["explain", token, *options, "--leeway", "0"]) == 1
     assert command(["explain", it.token("ada"), *options, "--max-lifetime", "0"]) == 2

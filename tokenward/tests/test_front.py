@@ -181,6 +181,26 @@ def test_options_win_over_the_environment() -> None:
     assert (public.resource, public.dpop is not None and public.dpop.public_url) == (APP, f"{APP}/api")
 
 
+def test_every_problem_of_the_environment_is_told_at_once_by_the_name_of_its_variable() -> None:
+    def problems(environ: dict[str, str], **options: Any) -> list[str]:
+        with pytest.raises(Misconfigured) as refusal:
+            Tokenward.from_env(environ, **options)
+        return [problem.split(":")[0] for problem in refusal.value.problems]
+
+    wrong = {"JWT_LEEWAY": "soon", "JWKS_TTL": "0", "JWT_ALGORITHMS": "none", "AUTH_FAILURES": "five", "DPOP": "yes"}
+    assert problems({**wrong, "JWKS_URL": "nonsense", "JWT_ISSUER": APP}) == [
+        *("JWT_LEEWAY", "JWT_AUDIENCE", "JWKS_URL", "JWT_ALGORITHMS", "JWKS_TTL", "AUTH_FAILURES", "DPOP")
+    ]
+    assert problems({"JWKS_TTL": "0", "JWT_MAX_LIFETIME": "long"}) == [
+        "JWT_MAX_LIFETIME",
+        "BETTER_AUTH_URL",
+        "JWKS_TTL",
+    ]
+    assert problems({"BETTER_AUTH_URL": "app.example"}) == ["BETTER_AUTH_URL"]
+    assert problems({"BETTER_AUTH_URL": APP, "JWT_LEEWAY": "999"}, ttl=0) == ["JWT_LEEWAY", "ttl"]
+    assert problems({"BETTER_AUTH_URL": APP, "RATE_LIMIT_STORAGE_URL": "nosuch://h"}) == ["RATE_LIMIT_STORAGE_URL"]
+
+
 # Several issuers
 
 

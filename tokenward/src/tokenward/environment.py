@@ -1,7 +1,7 @@
 """Parameters read from environment variables, for ``Tokenward.from_env``."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 
@@ -55,12 +55,11 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
 _KEYS = {"jwks_url", "secret", "discover"}  # of which one says where keys come from
 
 
-def parameters(environ: Mapping[str, str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Tokenward's parameters by name: ``options``, and others from the environment. Raises Misconfigured."""
-    from tokenward.trusted import Misconfigured
-
+def parameters(environ: Mapping[str, str] | None, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """``options``, other parameters of Tokenward from the environment, and the problem of each that has one."""
     environ = os.environ if environ is None else environ
-    found, problems = {}, []
+    found: dict[str, Any] = {}
+    problems: dict[str, str] = {}
     for variable, (name, read) in VARIABLES.items():
         value = environ.get(variable, "").strip()
         if value:
@@ -68,23 +67,30 @@ def parameters(environ: Mapping[str, str] | None, options: Mapping[str, Any]) ->
                 found[name] = read(value)
             except ValueError as error:
                 if name not in options:
-                    problems.append(f"{variable}: {error}")
+                    problems[name] = f"{variable}: {error}"
     if "resource" in found:
         found["public_url"] = found["resource"]
     if any(options.get(name) for name in _KEYS):
         found = {name: value for name, value in found.items() if name not in _KEYS}
     if {"base_url", "secret"} <= found.keys():
-        problems.append("JWT_SECRET: give this or BETTER_AUTH_URL, which publishes a key set, not both")
+        problems |= {"secret": "JWT_SECRET: give this or BETTER_AUTH_URL, which publishes a key set, not both"}
     found |= options
     if "base_url" not in found:
         if not _KEYS & set(found):
-            problems.append("BETTER_AUTH_URL: is not set, and neither are JWKS_URL, JWT_SECRET or JWT_DISCOVER")
+            missing = "BETTER_AUTH_URL: is not set, and neither are JWKS_URL, JWT_SECRET or JWT_DISCOVER"
+            problems |= dict.fromkeys(("issuer", "audience", "jwks_url"), missing)
         else:
-            problems += [
-                f"{variable}: is not set, and neither is BETTER_AUTH_URL, which it would follow from"
+            problems |= {
+                name: f"{variable}: is not set, and neither is BETTER_AUTH_URL, which it would follow from"
                 for variable, name in (("JWT_ISSUER", "issuer"), ("JWT_AUDIENCE", "audience"))
                 if name not in found
-            ]
-    if problems:
-        raise Misconfigured(problems)
-    return found
+            }
+    return found, problems
+
+
+def told(problems: Mapping[str, str], others: Iterable[str], options: Container[str]) -> list[str]:
+    """``problems``, and ``others`` of Tokenward with parameters that have none, by variable unless it is an option."""
+    variables = {name: variable for variable, (name, _) in VARIABLES.items() if name not in options}
+    named = (problem.partition(": ") for problem in others)
+    more = [f"{variables.get(name, name)}: {text}" for name, _, text in named if name not in problems]
+    return list(dict.fromkeys([*problems.values(), *more]))

@@ -170,11 +170,17 @@ class Tokenward(Authenticator):
 
         ``options`` are parameters that win over the environment. Raises Misconfigured with every problem at once.
         """
-        from tokenward.environment import parameters
+        from tokenward.environment import parameters, told
 
-        found = parameters(environ, options)
+        found, problems = parameters(environ, options)
         base_url = found.pop("base_url", None)
-        return cls(**found) if base_url is None else cls.better_auth(base_url, **found)
+        try:
+            built = cls(**found) if base_url is None else cls.better_auth(base_url, **found)
+        except Misconfigured as error:
+            raise Misconfigured(told(problems, error.problems, options)) from None
+        if problems:
+            raise Misconfigured(told(problems, (), options))
+        return built
 
     def metadata(self) -> dict[str, Any]:
         issuers = [issuer for each in self.trusted for issuer in several(each.issuer)]
@@ -206,7 +212,7 @@ def _guard(dpop: Mode | Dpop, public_url: str | None, resource: str | None, cloc
     if isinstance(dpop, Dpop):
         return dpop
     if dpop not in ("accept", "require"):
-        raise ValueError("dpop: must be off, accept, require or a Dpop")
+        raise ValueError("dpop: must be off, accept or require, or a Dpop")
 
     try:
         origin = resource if public_url is None else None
