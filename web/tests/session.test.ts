@@ -1,6 +1,14 @@
 import { describe, expect, it, vi } from "vitest";
 import { Session, type SessionOptions } from "@/lib/tasks/session";
 
+function rejectable() {
+  let reject: (reason: unknown) => void = () => {};
+  const promise = new Promise<void>((_, no) => {
+    reject = no;
+  });
+  return { promise, reject };
+}
+
 function opened(atRisk = false) {
   const [stepOut, goOn, forget] = [vi.fn(), vi.fn(), vi.fn(async () => {})];
   const options: SessionOptions = { atRisk: () => atRisk, stepOut, goOn, forget };
@@ -14,5 +22,38 @@ describe("the session of an open page", () => {
     session.over("refused");
     session.over("signed-out");
     expect(stepOut.mock.calls).toEqual([["ended"]]);
+  });
+
+  it("that is replaced goes on, whatever the service says of the old one meanwhile", async () => {
+    const { session, stepOut, goOn, forget } = opened();
+    await session.replace(async () => session.over("signed-out"));
+    expect(goOn).toHaveBeenCalledTimes(1);
+    expect(stepOut).not.toHaveBeenCalled();
+    expect(forget).not.toHaveBeenCalled();
+    session.over("signed-out");
+    expect(stepOut).toHaveBeenCalledTimes(1);
+  });
+
+  it("can be left while it is being replaced: as soon as that is done, however it came out", async () => {
+    const { session, forget } = opened();
+    const { promise, reject } = rejectable();
+    const replaced = session.replace(() => promise);
+    const end = vi.fn(async () => true);
+    const departed = session.depart(end);
+    await Promise.resolve();
+    expect(end).not.toHaveBeenCalled();
+    reject(new Error("refused"));
+    await expect(replaced).rejects.toThrow("refused");
+    expect(await departed).toBe(true);
+    expect(forget).toHaveBeenCalledTimes(1);
+  });
+
+  it("that was over is good again when the service answers, also to a page that stayed open", () => {
+    const { session, stepOut } = opened(true);
+    session.over("refused");
+    expect(session.end.snapshot()).toBe("refused");
+    expect(stepOut).not.toHaveBeenCalled();
+    session.answered();
+    expect(session.end.snapshot()).toBeUndefined();
   });
 });

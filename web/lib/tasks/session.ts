@@ -20,6 +20,7 @@ export class Session {
   readonly end = new Cell<SessionEnd>();
   /** While the person ends or replaces the session: whether the service said meanwhile that it is over. */
   private departure: { heard: boolean } | undefined;
+  private replacement: Promise<unknown> | undefined;
   /** The page is on its way to sign in. Another navigation would cancel that one and begin it anew. */
   private steppedOut = false;
 
@@ -56,6 +57,7 @@ export class Session {
    * leads nowhere: `end` may still be refused. False when the session goes on.
    */
   async depart(end: () => Promise<boolean>): Promise<boolean> {
+    await this.replacement;
     if (this.departure) return false;
     const ended = await this.during(end);
     if (ended) await this.options.forget();
@@ -65,10 +67,13 @@ export class Session {
   /** Runs a call that ends this session to begin another. What the service says of the old one leads nowhere. */
   async replace(call: () => Promise<unknown>): Promise<void> {
     if (this.departure) return;
-    await this.during(async () => {
+    const replaced = this.during(async () => {
       await call();
       return false;
     });
+    // A sign-out meanwhile waits for it, however it comes out.
+    this.replacement = replaced.catch(() => {});
+    await replaced;
   }
 
   /** The service answers: a session that was over is good again, after a sign-in that this page did not hear of. */
