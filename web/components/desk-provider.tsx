@@ -70,7 +70,8 @@ function makeDesk(owner: string, apiUrl: string): { desk: Desk; client: QueryCli
       },
     },
   });
-  const desk: Desk = new Desk({ owner, apiUrl, mint: mintToken, client, notify, stepOut });
+  const mint = () => desk.session.replaced().then(mintToken);
+  const desk: Desk = new Desk({ owner, apiUrl, mint, client, notify, stepOut });
   return { desk, client };
 }
 

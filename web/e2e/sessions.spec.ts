@@ -4,6 +4,7 @@ import {
   add,
   apiUrl,
   authorization,
+  control,
   expect,
   type Person,
   postAuth,
@@ -143,8 +144,9 @@ test("the page that changes the password stays, though the service's word comes 
   await account(page);
   await page.route("**/api/auth/change-password", async (route) => {
     const request = route.request();
+    // The stream ends, and the service refuses the token of the old session.
     const refused = page.waitForResponse(
-      (answer) => answer.url().endsWith("/api/auth/token") && answer.status() === 401,
+      (answer) => answer.url().includes("/events?") && answer.status() === 401,
     );
     // Not by Playwright: that would give the page the new cookie before the answer.
     const answer = await fetch(request.url(), {
@@ -166,6 +168,18 @@ test("the page that changes the password stays, though the service's word comes 
   expect(await tokenStatus(page)).toBe(200);
   await page.goto(`${webUrl()}/tasks`);
   await add(page, "Afterwards");
+});
+
+test("a session that is over does not take the cookie of the next one with it", async ({ page }) => {
+  const { email } = await signUp(page);
+  const [cookie] = (await page.context().cookies()).filter(({ name }) => name.includes("session_token"));
+  await control("session/end", email);
+  const late = await fetch(`${webUrl()}/api/auth/token`, {
+    headers: { Cookie: `${cookie?.name}=${cookie?.value}` },
+  });
+  expect(late.status).toBe(401);
+  expect(late.headers.get("set-cookie")).toBeNull();
+  await steppedOut(page);
 });
 
 test("a new password ends every other session; a wrong one changes nothing", async ({ page, browser }) => {

@@ -24,14 +24,18 @@ describe("the session of an open page", () => {
     expect(stepOut.mock.calls).toEqual([["ended"]]);
   });
 
-  it("that is replaced goes on, whatever the service says of the old one meanwhile", async () => {
-    const { session, stepOut, goOn, forget } = opened();
-    await session.replace(async () => session.over("signed-out"));
-    expect(goOn).toHaveBeenCalledTimes(1);
-    expect(stepOut).not.toHaveBeenCalled();
-    expect(forget).not.toHaveBeenCalled();
-    session.over("signed-out");
-    expect(stepOut).toHaveBeenCalledTimes(1);
+  it("that is being replaced is asked for no token until the call is done, however it came out", async () => {
+    const { session } = opened();
+    const { promise, reject } = rejectable();
+    const replaced = session.replace(() => promise);
+    const mint = vi.fn();
+    const minted = session.replaced().then(mint);
+    await Promise.resolve();
+    expect(mint).not.toHaveBeenCalled();
+    reject(new Error("no answer"));
+    await expect(replaced).rejects.toThrow("no answer");
+    await minted;
+    expect(mint).toHaveBeenCalledTimes(1);
   });
 
   it("can be left while it is being replaced: as soon as that is done, however it came out", async () => {

@@ -38,7 +38,9 @@ function isSignedOut(returned: unknown): boolean {
 
 /** Nobody is told in an outage that their session ended: the answer is a 500, and the page asks again. */
 export const after = createAuthMiddleware(async (ctx) => {
+  if (!isSignedOut(ctx.context.returned)) return;
+  // Better Auth takes the cookie back. By now another tab may have signed in, and this would be the cookie of that.
+  ctx.context.responseHeaders?.delete("set-cookie");
   // Raised as a plain error: an `APIError` would keep the status that is already set.
-  if (isSignedOut(ctx.context.returned) && (await sessionOf(ctx)))
-    throw new Error("a session could not be looked up");
+  if (await sessionOf(ctx)) throw new Error("a session could not be looked up");
 });

@@ -18,7 +18,7 @@ export interface SessionOptions {
 export class Session {
   /** Why this page is signed out although it is still open. */
   readonly end = new Cell<SessionEnd>();
-  /** While the person ends or replaces the session: whether the service said meanwhile that it is over. */
+  /** From when the person ends the session: whether the service said meanwhile that it is over. */
   private departure: { heard: boolean } | undefined;
   private replacement: Promise<unknown> | undefined;
   /** The page is on its way to sign in. Another navigation would cancel that one and begin it anew. */
@@ -57,36 +57,13 @@ export class Session {
    * leads nowhere: `end` may still be refused. False when the session goes on.
    */
   async depart(end: () => Promise<boolean>): Promise<boolean> {
-    await this.replacement;
+    await this.replaced();
     if (this.departure) return false;
-    const ended = await this.during(end);
-    if (ended) await this.options.forget();
-    return ended;
-  }
-
-  /** Runs a call that ends this session to begin another. What the service says of the old one leads nowhere. */
-  async replace(call: () => Promise<unknown>): Promise<void> {
-    if (this.departure) return;
-    const replaced = this.during(async () => {
-      await call();
-      return false;
-    });
-    // A sign-out meanwhile waits for it, however it comes out.
-    this.replacement = replaced.catch(() => {});
-    await replaced;
-  }
-
-  /** The service answers: a session that was over is good again, after a sign-in that this page did not hear of. */
-  readonly answered = (): void => {
-    if (this.end.snapshot()) this.end.set(undefined);
-  };
-
-  private async during(call: () => Promise<boolean>): Promise<boolean> {
     const departure = { heard: false };
     this.departure = departure;
     let ended = false;
     try {
-      ended = await call();
+      ended = await end();
     } finally {
       if (!ended) {
         this.departure = undefined;
@@ -94,8 +71,26 @@ export class Session {
         if (departure.heard) this.goOn();
       }
     }
+    if (ended) await this.options.forget();
     return ended;
   }
+
+  /** Runs a call that ends this session to begin another. No token is asked for meanwhile: the old cookie gets none. */
+  async replace(call: () => Promise<unknown>): Promise<void> {
+    const done = call();
+    this.replacement = done.catch(() => {});
+    await done;
+  }
+
+  /** Resolves when no call that replaces the session is under way, however it came out. */
+  readonly replaced = async (): Promise<void> => {
+    await this.replacement;
+  };
+
+  /** The service answers: a session that was over is good again, after a sign-in that this page did not hear of. */
+  readonly answered = (): void => {
+    if (this.end.snapshot()) this.end.set(undefined);
+  };
 
   private goOn(): void {
     this.end.set(undefined);
