@@ -98,7 +98,7 @@ async def test_the_last_changes_of_a_replica_that_stops_are_heard_through_the_ot
         for _ in range(3):  # a rolling restart
             async with person_behind(issuer, database_url) as leaving:
                 one = await made(leaving)  # its process stops as soon as it has answered
-            assert await events.next(1) == ("tasks", {"ids": [one]})
+            assert await events.next() == ("tasks", {"ids": [one]})
 
 
 async def test_a_revoked_token_ends_the_stream_within_a_second(start: Start, database: asyncpg.Connection) -> None:

@@ -36,15 +36,15 @@ async def people(
         yield [await (await stack.enter_async_context(each)).person("ada") for each in starting]
 
 
-async def test_a_change_right_after_ready_is_told_within_a_second(people: list[httpx.AsyncClient]) -> None:
+async def test_a_change_right_after_ready_is_told(people: list[httpx.AsyncClient]) -> None:
     here, there = people
     for _ in range(3):
         async with listen(there) as events:
             await made(here)
-            assert await events.next(1) == ("tasks", {})
+            assert await events.next() == ("tasks", {})
 
 
-async def test_every_change_is_told_within_a_second_and_nothing_else_is(people: list[httpx.AsyncClient]) -> None:
+async def test_every_change_is_told_and_nothing_else_is(people: list[httpx.AsyncClient]) -> None:
     here, there = people
     one = await made(here)
     async with listen(there) as events:
@@ -53,7 +53,7 @@ async def test_every_change_is_told_within_a_second_and_nothing_else_is(people: 
     async with listen(there) as events:
         for _ in range(3):
             assert (await here.patch(f"/api/me/tasks/{one}/complete")).status_code == 200
-            assert await events.next(1) == ("tasks", {})
+            assert await events.next() == ("tasks", {})
 
 
 async def test_a_change_with_an_earlier_time_than_others_is_told(
@@ -67,7 +67,7 @@ async def test_a_change_with_an_earlier_time_than_others_is_told(
     async with listen(there) as events:
         for path, body in ((one, {"title": "b"}), (one, {"title": "c"}), (ahead, {"title": "d"})):
             assert (await here.patch(f"/api/me/tasks/{path}", json=body)).status_code == 200
-            assert await events.next(1) == ("tasks", {})
+            assert await events.next() == ("tasks", {})
 
 
 async def test_a_change_during_a_poll_that_fails_is_told_by_the_next(
@@ -77,7 +77,7 @@ async def test_a_change_during_a_poll_that_fails_is_told_by_the_next(
     one = await made(here)
     async with listen(there) as events, administrator(own_postgres) as root:
         assert (await here.patch(f"/api/me/tasks/{one}/complete")).status_code == 200
-        assert await events.next(1) == ("tasks", {})
+        assert await events.next() == ("tasks", {})
         async with root.transaction(), asyncio.timeout(10):
             await root.execute("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE")
             await root.execute("UPDATE tasks SET title = 'b', updated_at = clock_timestamp()")
@@ -88,4 +88,4 @@ async def test_a_change_during_a_poll_that_fails_is_told_by_the_next(
             canceled = [poll["pid"] for poll in polls]
             while await root.fetch(f"{WAITING} AND pid = ANY($1)", canceled):  # noqa: ASYNC110 - nor when it is over
                 await asyncio.sleep(0.02)
-        assert await events.next(2) == ("tasks", {})
+        assert await events.next() == ("tasks", {})
