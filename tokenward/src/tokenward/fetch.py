@@ -44,6 +44,7 @@ class Fetcher:
 
     A new client needs no event loop of its own, and fetches are minutes apart. It follows the environment's proxies and
     ``SSL_CERT_FILE``, but uses no proxy for a server on this machine. ``user_agent`` is the header field.
+    Every fetch empties the cookie jar of ``http``: give it a client of its own.
     """
 
     def __init__(self, http: "httpx.AsyncClient | None" = None, *, user_agent: str | None = None) -> None:

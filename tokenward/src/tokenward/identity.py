@@ -2,18 +2,35 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, NoReturn
 
 from typing_extensions import TypeVar
 
 Claims = TypeVar("Claims", default=Mapping[str, Any])
 
 
+class Payload(dict[str, Any]):
+    """A verified payload: a dict that cannot be changed, because requests with the same token share it.
+
+    It can be pickled, copied and written as JSON, which a ``MappingProxyType`` cannot.
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("the payload of a verified token is read-only")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        return type(self), (dict(self),)  # by default the members would be set one by one
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Identity(Generic[Claims]):
     """A caller whose token was verified. It is the ``request.user`` of an application behind this package.
 
-    It has the attributes of Starlette's ``BaseUser``.
+    It has the attributes of Starlette's ``BaseUser``. It can be pickled, and ``dataclasses.asdict`` reads it.
 
     ``subject`` is the ``sub`` claim, ``valid_from`` and ``valid_until`` are seconds since the epoch with the leeway
     already counted in, ``claims`` is the verified payload as sent, or a model of your own read from it.

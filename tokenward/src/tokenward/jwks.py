@@ -44,8 +44,9 @@ class JwksSource:
 
     ``ttl`` and ``max_stale`` are seconds: how long a set is fresh without a Cache-Control of the issuer, and how long
     known keys are used after that while the issuer cannot be reached. ``start`` starts the background refresh; without
-    it, keys are fetched on demand. ``http`` fetches the keys, and the caller closes it. Without ``http`` a client is
-    opened for each fetch, and several event loops may use the source, also at the same time.
+    it, keys are fetched on demand. ``http`` fetches the keys, and the caller closes it; every fetch empties its cookie
+    jar, so give it a client of its own. Without ``http`` a client is opened for each fetch, and several event loops may
+    use the source, also at the same time.
     """
 
     def __init__(

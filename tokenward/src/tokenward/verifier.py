@@ -3,11 +3,10 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from tokenward.errors import InvalidToken, Reason
-from tokenward.identity import Identity
+from tokenward.identity import Identity, Payload
 from tokenward.jws import Jws
 from tokenward.keyset import is_kid
 from tokenward.source import VerifyingKey
@@ -64,7 +63,7 @@ class TokenVerifier:
         claims = token.claims
         # The same floating-point terms as in the checks: a cached identity is judged by these bounds alone.
         starts = max(claims["iat"], claims.get("nbf", 0)) - self.leeway
-        payload = MappingProxyType(claims)
+        payload = Payload(claims)
         return Identity(claims["sub"], claims["iss"], starts, claims["exp"] + self.leeway, payload, payload)
 
     def check_header(self, header: Mapping[str, Any]) -> None:
