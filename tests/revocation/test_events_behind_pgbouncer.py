@@ -33,13 +33,13 @@ async def people(
     async with AsyncExitStack() as stack:
         url = stack.enter_context(pgbouncer(own_postgres, tmp_path, pool=4))
         starting = [replica(issuer, url, revocations="off") for _ in range(2)]
-        people = [await (await stack.enter_async_context(each)).person("ada") for each in starting]
-        for person in people:
-            async with listen(person) as events:
-                await made(person)
+        replicas = [await stack.enter_async_context(each) for each in starting]
+        for bob in [await each.person("bob") for each in replicas]:
+            async with listen(bob) as events:
+                await made(bob)
                 while await events.next() != ("tasks", {}):  # it has not noticed yet that there is a pooler
                     pass
-        yield people
+        yield [await each.person("ada") for each in replicas]
 
 
 async def test_a_change_right_after_ready_is_told(people: list[httpx.AsyncClient]) -> None:

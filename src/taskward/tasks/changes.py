@@ -116,6 +116,7 @@ class Changes:
         self._count -= 1
         if not mine:
             del self._streams[stream.key]
+            self._seen.pop(stream.owner, None)
 
     def wake(self) -> None:
         """Make every stream check its token again: the revocations have changed."""
