@@ -5,6 +5,7 @@ import type { Known } from "@/lib/tasks/memory";
 import { DeskProvider } from "./desk-provider";
 import styles from "./frame.module.css";
 import { Header } from "./header";
+import { SigningOut } from "./signing-out";
 
 interface FrameProps {
   person: Known;
@@ -30,6 +31,7 @@ export function Frame({ person, apiUrl, children }: FrameProps) {
       <main id="main" tabIndex={-1} className={styles.main}>
         {children}
       </main>
+      <SigningOut />
     </DeskProvider>
   );
 }

@@ -1,7 +1,7 @@
 "use client";
 /** Signing out, here or everywhere, with a look first at what has not been saved yet. */
 import { AlertDialog } from "@base-ui/react/alert-dialog";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { announce } from "@/lib/announce";
 import { asProblem } from "@/lib/api/problem";
 import { asked, authClient } from "@/lib/auth-client";
@@ -24,40 +24,48 @@ export type End = Parameters<typeof asked>[0];
 
 const here: End = (fetchOptions) => authClient.signOut({ fetchOptions });
 
+const NOTHING: Amount = { unsent: 0, drafts: 0 };
+
 export function useSignOut(end = here): SignOut {
   const desk = useDesk();
   const [unsaved, setUnsaved] = useState<Amount>();
-  const running = useRef(false);
 
-  async function go() {
-    setUnsaved(undefined);
+  /** True when the session ended. Asks first when more would be lost than the person knows of. */
+  async function attempt(known: Amount): Promise<boolean> {
     try {
-      const gone = await desk.session.depart(async () => {
+      const amount = await desk.unfinished();
+      if (amount.unsent > known.unsent || amount.drafts > known.drafts) {
+        setUnsaved(amount);
+        return false;
+      }
+      return await desk.session.depart(async () => {
         const { refusal } = await asked(end);
         if (refusal) throw new Error(refusal.code);
         return true;
       });
-      if (gone) leave();
     } catch (error) {
       const text = `${asProblem(error).message} You're still signed in.`;
       notify({ text });
       announce(text);
+      return false;
     }
   }
 
-  async function begin() {
-    if (running.current) return;
-    running.current = true;
-    try {
-      const amount = await desk.unfinished();
-      if (amount.unsent + amount.drafts === 0) await go();
-      else setUnsaved(amount);
-    } finally {
-      running.current = false;
-    }
+  async function out(known: Amount) {
+    const { leaving } = desk.session;
+    if (leaving.snapshot()) return;
+    leaving.set(true);
+    setUnsaved(undefined);
+    if (await attempt(known)) leave();
+    else leaving.set(false);
   }
 
-  return { unsaved, begin, go, stay: () => setUnsaved(undefined) };
+  return {
+    unsaved,
+    begin: () => out(NOTHING),
+    go: () => out(unsaved ?? NOTHING),
+    stay: () => setUnsaved(undefined),
+  };
 }
 
 const amount = (count: number, what: string) => (count === 1 ? `One ${what}` : `${count} ${what}s`);

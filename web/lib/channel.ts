@@ -3,7 +3,11 @@ import type { Change } from "./tasks/cache";
 import type { Amount } from "./tasks/work";
 
 export type Message =
-  | { kind: "signed-out" }
+  /** The session of `owner` was ended by their own will: nothing of theirs stays in this browser. */
+  | { kind: "signed-out"; owner: string }
+  /** Before that: `owner` is ending the session. And: it goes on all the same. */
+  | { kind: "leaving"; owner: string }
+  | { kind: "staying"; owner: string }
   | { kind: "signed-in" }
   | { kind: "change"; owner: string; change: Change }
   /** The service told the one tab that listens: something changed, or (without `changed`) that it is still there. */

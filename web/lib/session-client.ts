@@ -14,12 +14,21 @@ export function arrive(next: string): void {
 /** A page that waits for a sign-in goes on when another tab has done it. Nobody is signed in: no tasks are remembered. */
 export function useArrival(next: string): void {
   useEffect(() => void forgetMemory(), []);
-  useEffect(() => listen((message) => message.kind === "signed-in" && window.location.replace(next)), [next]);
+  useEffect(
+    () =>
+      listen(({ kind }) => {
+        if (kind === "signed-in") window.location.replace(next);
+        const { pathname, search } = window.location;
+        // The way back holds what the person searched for.
+        if (kind === "signed-out" && new URLSearchParams(search).has("next"))
+          window.location.replace(pathname);
+      }),
+    [next],
+  );
 }
 
-/** After signing out, in all tabs. What the person had here is forgotten before. */
+/** After signing out. What the person had here is forgotten before, and the other tabs are told. */
 export function leave(): void {
-  tell({ kind: "signed-out" });
   window.location.replace("/sign-in");
 }
 
@@ -30,8 +39,8 @@ export function stepOut(reason: "ended" | "refused"): void {
 }
 
 interface Company {
-  /** Somebody signed out in another tab, and was asked about everything unfinished there. */
-  onSignedOut: () => void;
+  /** Somebody signed out in another tab. True when this page leaves, too. */
+  onSignedOut: (owner: string) => boolean;
   /** True when the page took it on itself; otherwise it is loaded anew. */
   onSignedIn: () => boolean;
 }
@@ -40,10 +49,7 @@ interface Company {
 export function useCompany({ onSignedOut, onSignedIn }: Company): void {
   useEffect(() => {
     const quiet = listen((message) => {
-      if (message.kind === "signed-out") {
-        onSignedOut();
-        window.location.replace("/sign-in");
-      }
+      if (message.kind === "signed-out" && onSignedOut(message.owner)) window.location.replace("/sign-in");
       // Perhaps as somebody else: the server says who this page is for now.
       if (message.kind === "signed-in" && !onSignedIn()) window.location.reload();
     });

@@ -11,7 +11,7 @@ function rejectable() {
 
 function opened(atRisk = false) {
   const [stepOut, goOn, forget] = [vi.fn(), vi.fn(), vi.fn(async () => {})];
-  const options: SessionOptions = { atRisk: () => atRisk, stepOut, goOn, forget };
+  const options: SessionOptions = { owner: "ada", atRisk: () => atRisk, stepOut, goOn, forget };
   return { session: new Session(options), stepOut, goOn, forget };
 }
 
@@ -59,5 +59,40 @@ describe("the session of an open page", () => {
     expect(stepOut).not.toHaveBeenCalled();
     session.answered();
     expect(session.end.snapshot()).toBeUndefined();
+  });
+
+  it("leads nowhere while another tab ends it, and is asked about when that tab says no more", () => {
+    vi.useFakeTimers();
+    const { session, stepOut, goOn } = opened();
+    session.onLeaving();
+    session.over("signed-out");
+    expect([session.leaving.snapshot(), stepOut.mock.calls, goOn.mock.calls]).toEqual([true, [], []]);
+    vi.advanceTimersByTime(30_000);
+    expect(session.leaving.snapshot()).toBe(false);
+    expect(goOn).toHaveBeenCalledOnce();
+    session.over("signed-out");
+    expect(stepOut).toHaveBeenCalledOnce();
+    vi.useRealTimers();
+  });
+
+  it("goes on when another tab stays signed in; that ends no sign-out of this page", async () => {
+    const { session, stepOut, goOn } = opened();
+    session.onLeaving();
+    session.onStaying();
+    expect([session.leaving.snapshot(), goOn.mock.calls]).toEqual([false, []]);
+    await session.depart(async () => {
+      session.onLeaving();
+      session.onStaying();
+      session.over("signed-out");
+      return true;
+    });
+    expect([stepOut.mock.calls, goOn.mock.calls]).toEqual([[], []]);
+  });
+
+  it("of somebody else ends without taking this person's words, and leaves a page that has none", () => {
+    const [atRisk, plain] = [opened(true), opened()];
+    expect([atRisk, plain].map(({ session }) => session.onSignedOut("bob"))).toEqual([false, true]);
+    expect(atRisk.session.onSignedOut("ada")).toBe(true);
+    expect([atRisk, plain].map(({ forget }) => forget.mock.calls.length)).toEqual([1, 0]);
   });
 });

@@ -5,7 +5,7 @@ import { isComposing } from "@/lib/keys";
 import { shortcutsOn } from "@/lib/preferences";
 import { isTextField } from "./focus";
 
-const BUSY = "[role=dialog][data-open], [role=alertdialog][data-open], [role=menu]";
+const BUSY = "dialog[open], [role=dialog][data-open], [role=alertdialog][data-open], [role=menu]";
 
 /** Keys that only move about may repeat while they are held down; the others act once a press. */
 const REPEATING = new Set(["j", "k", "ArrowDown", "ArrowUp"]);

@@ -55,6 +55,7 @@ export class Desk {
     const { owner, apiUrl, mint, client } = options;
     this.owner = owner;
     this.session = new Session({
+      owner,
       atRisk: () => this.atRisk,
       stepOut: options.stepOut,
       goOn: () => {
@@ -163,8 +164,8 @@ export class Desk {
   /** What signing out would lose, in this tab and in every other place of this browser. */
   async unfinished(): Promise<Amount> {
     await this.settled();
-    const here = amountOf(this.work.snapshot());
     const there = await unfinishedElsewhere(this.owner, this.work);
+    const here = amountOf(this.work.snapshot());
     return { unsent: here.unsent + there.unsent, drafts: here.drafts + there.drafts };
   }
 
@@ -203,6 +204,8 @@ export class Desk {
   private readonly hear = (message: Message): void => {
     if (!("owner" in message) || message.owner !== this.owner) return;
     if (message.kind === "change") void this.cache.apply(message.change);
+    if (message.kind === "leaving") this.session.onLeaving();
+    if (message.kind === "staying") this.session.onStaying();
     if (message.kind === "roll-call") {
       const { owner, work } = this;
       void this.settled(1_500).then(() =>
