@@ -3,11 +3,13 @@
 import { useRef } from "react";
 import type { Row } from "@/lib/tasks/view";
 import { useDesk } from "../desk-provider";
-import { allChecks, focusSoon } from "./focus";
+import { focusSoon } from "./focus";
 import styles from "./list.module.css";
 import { TaskRow } from "./task-row";
 import type { Editors, TaskActions } from "./use-task-actions";
 import type { List } from "./use-task-lists";
+
+const MOST_TRIES = 3;
 
 interface TaskListProps {
   label: string;
@@ -21,17 +23,20 @@ interface TaskListProps {
 export function TaskList({ label, rows, query, q, editors, actions }: TaskListProps) {
   const desk = useDesk();
   const list = useRef<HTMLUListElement>(null);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = query;
 
   async function more() {
     if (isFetchingNextPage) return;
-    const last = list.current?.lastElementChild?.querySelector<HTMLElement>("[data-check]");
-    await fetchNextPage();
+    const checks = () => [...(list.current?.querySelectorAll<HTMLElement>("[data-check]") ?? [])];
+    const last = checks().at(-1);
+    const before = data?.pages.length ?? 0;
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const asked = await fetchNextPage({ cancelRefetch: false });
+      // A change that is heard of meanwhile calls it off, and the pages that were there are asked for anew.
+      if (asked.isError || !asked.hasNextPage || (asked.data?.pages.length ?? 0) > before) break;
+    }
     // On to what was asked for: the button may be gone, and the new rows are what comes next.
-    focusSoon(() => {
-      const checks = allChecks();
-      return last ? checks[checks.indexOf(last) + 1] : checks[0];
-    });
+    focusSoon(() => checks()[last ? checks().indexOf(last) + 1 : 0]);
   }
 
   return (

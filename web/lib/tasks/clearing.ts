@@ -20,9 +20,10 @@ async function completedNow(api: TasksApi): Promise<Task[]> {
  * Looks at the list anew first: what somebody completed or rewrote after the person looked is kept. One request deletes
  * everything up to the first such task; the others behind it go one by one, each under its version.
  */
-export async function clearSeen(api: TasksApi, { seen, until }: ClearOp): Promise<number> {
+export async function clearSeen(api: TasksApi, { seen, until, open = [] }: ClearOp): Promise<number> {
   const wasSeen = (task: Task) => {
     const words = seen[task.id];
+    if (open.includes(task.id)) return false;
     // Not on the page because more had to be loaded: it was counted, and is older than what the service last listed.
     return words ? sameWords(words, task) : until !== undefined && compareTimes(task.updated_at, until) <= 0;
   };

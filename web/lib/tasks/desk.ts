@@ -12,7 +12,7 @@ import { type Change, TaskCache } from "./cache";
 import { type Words, wordsOf } from "./fields";
 import { Live } from "./live";
 import { forgetMemory } from "./memory";
-import { type Base, baseOf, type Failure, type Op } from "./ops";
+import { type Base, baseOf, type ClearOp, type Failure, type Op, reopenedIn } from "./ops";
 import { Outbox } from "./outbox";
 import { Replay, Versions } from "./replay";
 import { unfinishedElsewhere } from "./roll-call";
@@ -76,7 +76,7 @@ export class Desk {
     this.work = new Work(owner);
     const replay = new Replay(this.api, this.versions, this.publish);
     const send = async (op: Op) => {
-      const outcome = await replay.send(op);
+      const outcome = await replay.send(op.kind === "clear" ? this.withReopened(op) : op);
       if (outcome.state === "done" && outcome.becomes) this.becomes(op.id, outcome.becomes);
       if (outcome.state === "done" && outcome.deleted !== undefined) this.counted(op.id, outcome.deleted);
       return outcome;
@@ -131,10 +131,15 @@ export class Desk {
   /** `shown`: the completed tasks on the page; `until`: the newest time among those the service last listed. */
   clearCompleted(shown: readonly Task[], count: number, until: string | undefined, onUndo: () => void): void {
     const seen = Object.fromEntries(shown.map((task) => [task.id, wordsOf(task)]));
-    const op: Op = { ...this.fresh(), state: "held", kind: "clear", seen, until };
+    const op = this.withReopened({ ...this.fresh(), state: "held", kind: "clear", seen, until });
     this.said.set(op.id, count);
     this.hold(op, `Deleted ${completedTasks(count)}`, `${completedTasks(count)} back`, onUndo);
     announce(`Deleted ${completedTasks(count)}. It can be undone.`);
+  }
+
+  /** A clearing may be sent before the unticking of a task: that task stays. */
+  private withReopened(op: ClearOp): ClearOp {
+    return { ...op, open: [...(op.open ?? []), ...reopenedIn(this.outbox.snapshot().ops)] };
   }
 
   /** Undoes the latest tick or deletion that still can be. */
@@ -275,10 +280,14 @@ export class Desk {
     const token = this.tokens.peek();
     if (!token) return;
     const api = new TasksApi(this.options.apiUrl, this.owner, partingFetch(token));
-    for (const op of this.outbox.snapshot().ops) {
+    const { ops } = this.outbox.snapshot();
+    // Behind changes that wait, clearing could take what the person sees as open or rewritten: the next page sends all in order.
+    const alone = ops.every(({ state }) => state === "held");
+    for (const op of ops) {
       if (op.state !== "held") continue;
       // What does not arrive, or is refused, is looked at properly by the next page.
-      if (op.kind === "clear" && op.until) api.clearCompleted(op.until).catch(() => {});
+      if (op.kind === "clear" && op.until && alone && !op.open?.length)
+        api.clearCompleted(op.until).catch(() => {});
       if (op.kind === "delete") api.remove(op.taskId, this.versions.of(op.taskId, op.base)).catch(() => {});
     }
   }

@@ -33,12 +33,24 @@ export type EditOp = Common & { kind: "edit"; taskId: string; base: Base } & Wor
 export type ToggleOp = Common & { kind: "toggle"; taskId: string; completed: boolean; title: string };
 /** `completed`: as the person saw it. A task that was opened again elsewhere is not deleted. */
 export type DeleteOp = Common & { kind: "delete"; taskId: string; base: Base; completed: boolean };
-/** `seen`: the completed tasks that were on the page, by id; `until`: the newest of those the service listed. */
-export type ClearOp = Common & { kind: "clear"; seen: Record<string, Words>; until: string | undefined };
+/**
+ * `seen`: the completed tasks that were on the page, by id; `until`: the newest of those the service listed; `open`: the
+ * tasks that the page showed as open although the service may still have them as completed.
+ */
+export type ClearOp = Common & {
+  kind: "clear";
+  seen: Record<string, Words>;
+  until: string | undefined;
+  open?: readonly string[];
+};
 export type Op = AddOp | EditOp | ToggleOp | DeleteOp | ClearOp;
 
 export const taskOf = (op: Op): string | undefined =>
   op.kind === "add" ? op.id : op.kind === "clear" ? undefined : op.taskId;
+
+/** The tasks that were unticked and are not sent yet. */
+export const reopenedIn = (ops: readonly Op[]): string[] =>
+  ops.flatMap((op) => (op.kind === "toggle" && !op.completed ? [op.taskId] : []));
 
 export function baseOf(task: Task): Base {
   return { ...wordsOf(task), updatedAt: task.updated_at };
