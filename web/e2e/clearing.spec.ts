@@ -49,8 +49,12 @@ test("a page that is closed after clearing leaves a task that was unticked befor
   context,
 }) => {
   await twoDone(page, "Not done after all", "Finished");
-  // Nothing answers before the page is gone.
-  await page.route(/\/complete$/, () => {});
+  // No answer comes before the page is gone. Not by a route: what a page sends as it closes does not get past one.
+  await page.evaluate(() => {
+    const { fetch } = window;
+    window.fetch = (input, init) =>
+      new Request(input, init).url.endsWith("/complete") ? new Promise(() => {}) : fetch(input, init);
+  });
   await page.getByRole("checkbox", { name: "Not done after all" }).click();
   await expect(page.getByRole("checkbox", { name: "Not done after all" })).not.toBeChecked();
   await page.getByRole("button", { name: "Clear completed" }).click();
