@@ -52,9 +52,7 @@ export function Refused({ next, owner, email, apiUrl }: RefusedProps) {
         <button type="button" className="button primary" onClick={() => setRound(round + 1)}>
           Try now
         </button>
-        <SignOutButton keepDrafts className="button">
-          Sign in again
-        </SignOutButton>
+        <SignOutButton className="button">Sign in again</SignOutButton>
       </div>
     </div>
   );
