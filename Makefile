@@ -36,7 +36,7 @@ audit: ; @PYTHON=$(PYTHON) sh scripts/audit.sh ## Ask the registries for known v
 lock: ; @PYTHON=$(PYTHON) sh scripts/lock.sh ## Write the lock files (UPGRADE=1 for newer versions)
 
 ##@ Parts of the tests
-test-python: install ; @$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 15 $(ARGS) ## The service and tokenward (ARGS="-k name" for a part)
+test-python: install ; @$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15 $(ARGS) ## The service and tokenward (ARGS="-k name" for a part)
 test-web: install ; @npm --prefix web run --silent test ## The web client
 test-stack: build ; @STACK=1 $(BIN)/python -m pytest tests/stack $(ARGS) ## The whole stack as make run starts it; backup and restore
 test-browser: build ; @$(BIN)/python scripts/browser.py ## The web client in a real Chromium

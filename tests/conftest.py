@@ -7,6 +7,8 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,8 +20,22 @@ pytest_plugins = ["tests.support.postgres", "tests.support.shell", "tests.suppor
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than cores: tests wait for a third of their time, for servers, starts and timeouts."""
-    return (os.cpu_count() or 1) + 1
+    """Two processes more than cores: tests wait for a third of their time, for servers, starts and timeouts."""
+    return (os.cpu_count() or 1) + 2
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of few slow tests, which wait, beside files of many quick ones, which compute. Files are given out in order."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    by_size = sorted(files.values(), key=len)
+    half = len(by_size) // 2
+    pairs = zip_longest(by_size[:half], reversed(by_size[half:]), fillvalue=[])
+    items[:] = [item for pair in pairs for file in pair for item in file]
 
 
 class Person(httpx.AsyncClient):

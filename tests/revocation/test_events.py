@@ -107,7 +107,7 @@ async def test_a_revoked_token_ends_the_stream_within_a_second(start: Start, dat
     async with listen(ada) as events, listen(desk) as others:
         await database.execute(REVOKE, "sid", "phone")
         await database.execute("NOTIFY taskward_revocations")
-        assert await events.next(1) is None
+        assert await events.news(1) is None
         one = await made(desk)
         assert await others.next() == ("tasks", {"ids": [one]})
     assert (await ada.get("/api/me/events")).status_code == 401
@@ -117,7 +117,7 @@ async def test_an_expired_token_ends_the_stream(start: Start) -> None:
     replica = await start(jwt_leeway=0)
     ada = await replica.person("ada", exp=int(time.time()) + 2)
     async with listen(ada) as events:
-        assert await events.next(4) is None
+        assert await events.news(4) is None
     assert (await ada.get("/api/me/events")).status_code == 401
 
 

@@ -21,8 +21,6 @@ from tokenward.testing import Issuer
 
 pytestmark = needs_pgbouncer
 
-WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%sum(%updated_at%'"
-
 
 @pytest_asyncio.fixture
 async def people(
@@ -74,24 +72,3 @@ async def test_a_change_with_an_earlier_time_than_others_is_told(
         for path, body in ((one, {"title": "b"}), (one, {"title": "c"}), (ahead, {"title": "d"})):
             assert (await here.patch(f"/api/me/tasks/{path}", json=body)).status_code == 200
             assert await events.next() == ("tasks", {})
-
-
-async def test_a_change_during_a_poll_that_fails_is_told_by_the_next(
-    people: list[httpx.AsyncClient], own_postgres: EmbeddedPostgres
-) -> None:
-    here, there = people
-    one = await made(here)
-    async with listen(there) as events, administrator(own_postgres) as root:
-        assert (await here.patch(f"/api/me/tasks/{one}/complete")).status_code == 200
-        assert await events.next() == ("tasks", {})
-        async with root.transaction(), asyncio.timeout(10):
-            await root.execute("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE")
-            await root.execute("UPDATE tasks SET title = 'b', updated_at = clock_timestamp()")
-            while not (polls := await root.fetch(WAITING)):  # noqa: ASYNC110 - the server says nothing when one waits
-                await asyncio.sleep(0.02)
-            for poll in polls:
-                await root.execute("SELECT pg_cancel_backend($1)", poll["pid"])
-            canceled = [poll["pid"] for poll in polls]
-            while await root.fetch(f"{WAITING} AND pid = ANY($1)", canceled):  # noqa: ASYNC110 - nor when it is over
-                await asyncio.sleep(0.02)
-        assert await events.next() == ("tasks", {})

@@ -67,6 +67,12 @@ class Events:
                     return name, json.loads(line[6:])
         return None
 
+    async def news(self, seconds: float = 5) -> tuple[str, Any] | None:
+        """The next event that is no reset: a stream may be open before the listening connection is."""
+        while (event := await self.next(seconds)) == ("reset", {}):
+            pass
+        return event
+
 
 @asynccontextmanager
 async def listen(client: httpx.AsyncClient, path: str = "/api/me/events", **options: Any) -> AsyncIterator[Events]:

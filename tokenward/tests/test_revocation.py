@@ -273,7 +273,7 @@ if child == 0:
     signal.alarm(5)
     revocations.add([Revocation("sid", "one", 0, 9e9)])
     os._exit(7)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 os._exit(0)
 """
 

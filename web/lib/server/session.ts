@@ -14,7 +14,7 @@ export interface Person {
 export type Session = { state: "in"; person: Person } | { state: "out" } | { state: "unknown" };
 
 /**
- * For whoever asks while a page is made: a page cannot set cookies, so a session renewed then would go on in the database
+ * For calls while a page is made: a page cannot set cookies, so a session renewed then would go on in the database
  * and end in the browser. The page's script renews it when it asks for a token.
  */
 export const AS_IT_IS = { disableRefresh: true } as const;
