@@ -26,7 +26,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of few slow tests, which wait, beside files of many quick ones, which compute. Files are given out in order."""
+    """Give out files of few slow tests, which wait, in turn with files of many quick ones, which compute."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
     files: dict[Path, list[pytest.Item]] = {}
