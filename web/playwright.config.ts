@@ -22,9 +22,8 @@ export default defineConfig({
   fullyParallel: true,
   workers: 2,
   forbidOnly: Boolean(process.env.CI),
-  // A test that passes the second time has found something. CI lists it as flaky, with what the page showed the first
-  // time, and goes on; anywhere else it has failed.
-  retries: process.env.CI ? 1 : 0,
+  // A test that passes the second time has found something.
+  retries: 0,
   // Bounds for what hangs, not promises: a busy machine takes ten times as long, mostly for hashing passwords.
   timeout: 120_000,
   expect: { timeout: 30_000 },

@@ -9,7 +9,9 @@ from taskward.tasks.changes import COLLECT_SECONDS, EVERYBODY, MAX_CHANGES, MAX_
 
 
 class Sent:
-    """Stands for the listener: keeps the payloads, and takes a while as a server does."""
+    """Stands for a listener behind a pooler: keeps the payloads, and takes a while as a server does."""
+
+    pooled = True
 
     def __init__(self, failures: int = 0) -> None:
         self.payloads: list[str] = []
@@ -63,6 +65,25 @@ async def test_more_changes_than_are_kept_are_one_notification_for_everybody() -
         changes.note("ada", str(number), None)
     await asyncio.sleep(3 * COLLECT_SECONDS)
     assert sent.payloads == [EVERYBODY]
+
+
+async def test_a_change_is_told_although_the_first_poll_after_it_fails() -> None:
+    answers = iter(["before", ConnectionError(), "after"])
+
+    async def version(owner: str) -> str:
+        answer = next(answers, "after")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    changes = Changes(Sent(), version)  # type: ignore[arg-type]  # has the methods that are used
+    await changes.start()
+    stream = changes.open("ada", None)
+    await changes.begin(stream)
+    async with asyncio.timeout(10):
+        await stream.woken.wait()
+    assert (stream.many, next(answers, None)) == (True, None)
+    await changes.stop()
 
 
 def test_a_notification_has_one_entry_for_each_owner_and_tab_and_ids_only_where_they_say_all() -> None:

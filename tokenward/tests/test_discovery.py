@@ -7,19 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tokenward import InvalidToken, KeysUnavailable, Tokenward
+from tokenward import KeysUnavailable, Tokenward
 from tokenward.discovery import metadata_urls
 from tokenward.testing import FakeClock, Issuer
-from world import bearer
+from world import subject
 
 APP = "https://app.example"
-
-
-async def subject(auth: Tokenward, token: str) -> str:
-    try:
-        return (await auth.authenticate(bearer(token), None)).subject
-    except InvalidToken as refusal:
-        return str(refusal.reason)
 
 
 @pytest.mark.parametrize("path", ["", "/realms/x"])

@@ -28,16 +28,9 @@ from tokenward.blocking import Blocking, blocking, wsgi_headers
 from tokenward.cli import main as command
 from tokenward.revocation import MemoryRevocations
 from tokenward.testing import ABSENT, FakeClock, Feed, Issuer
-from world import bearer
+from world import bearer, subject
 
 APP = "https://app.example"
-
-
-async def subject(auth: Tokenward, token: str) -> str:
-    try:
-        return (await auth.authenticate(bearer(token), None)).subject
-    except InvalidToken as refusal:
-        return str(refusal.reason)
 
 
 # Parameters

@@ -195,7 +195,7 @@ def test_columns_are_taken_like_single_revocations() -> None:
 
 
 class Hurrying(Clock):
-    """So late at each look that everything has to be looked through for what is over."""
+    """Each look comes so late that expired entries are removed first."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -23,6 +23,7 @@ from tokenward import (
     KeysUnavailable,
     TokenCache,
     TokenVerifier,
+    Tokenward,
 )
 from tokenward.testing.clock import FakeClock
 from tokenward.testing.issuer import Issuer
@@ -179,3 +180,11 @@ def must_not_hang(seconds: float = 5) -> Iterator[None]:
 async def gathered(*work: Coroutine[Any, Any, Any]) -> list[Any]:
     """All results, failures among them."""
     return await asyncio.gather(*work, return_exceptions=True)
+
+
+async def subject(auth: Tokenward, token: str) -> str:
+    """Whose token it is, or the reason for which it is refused."""
+    try:
+        return (await auth.authenticate(bearer(token), None)).subject
+    except InvalidToken as refusal:
+        return str(refusal.reason)

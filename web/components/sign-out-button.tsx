@@ -9,7 +9,7 @@ interface SignOutButtonProps {
   children: ReactNode;
 }
 
-/** For somebody who comes right back: what they typed waits for them. */
+/** What was typed stays: the person signs in again at once. */
 export function SignOutButton({ className, children }: SignOutButtonProps) {
   const { busy, text, attempt } = useAttempt(() => "Signing out didn't work. You're still signed in.");
   async function out() {

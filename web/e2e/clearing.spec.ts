@@ -1,6 +1,18 @@
 /** Clearing the completed tasks takes those that the person saw as completed, and no others. */
 import type { Page } from "@playwright/test";
-import { add, change, expect, row, settled, signUp, stored, storedTitles, test, webUrl } from "./support";
+import {
+  add,
+  change,
+  expect,
+  failEdits,
+  row,
+  settled,
+  signUp,
+  stored,
+  storedTitles,
+  test,
+  webUrl,
+} from "./support";
 
 const API = /\/api\/[^/]+\/tasks/;
 
@@ -69,9 +81,7 @@ test("a page that is closed after clearing leaves a task that was unticked befor
 
 test("clearing leaves a task that was unticked behind an edit that failed", async ({ page }) => {
   await twoDone(page, "Keep me", "Finished");
-  await page.route(/\/tasks\/[^/]+$/, (route) =>
-    route.request().method() === "PATCH" ? route.fulfill({ status: 500, body: "" }) : route.continue(),
-  );
+  await failEdits(page);
   await page.getByRole("button", { name: "Edit Keep me" }).click();
   await page.getByRole("textbox", { name: "Title" }).fill("Keep me, rewritten");
   await page.keyboard.press("Enter");

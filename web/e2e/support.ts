@@ -143,6 +143,13 @@ export async function refuseUntilRetry(
   });
 }
 
+/** The service fails every edit of a task from here on. */
+export async function failEdits(page: Page): Promise<void> {
+  await page.route(/\/tasks\/[^/]+$/, (route) =>
+    route.request().method() === "PATCH" ? route.fulfill({ status: 500, body: "" }) : route.continue(),
+  );
+}
+
 /** Titles in the order they are shown. */
 export async function titles(page: Page): Promise<string[]> {
   return page.locator("[data-row] [id^=title-]").allInnerTexts();

@@ -3,6 +3,7 @@ import {
   change,
   composer,
   expect,
+  failEdits,
   refuseUntilRetry,
   row,
   settled,
@@ -145,9 +146,7 @@ test("editing in place: Enter saves, Escape reverts, leaving saves", async ({ pa
 
 test("an edit that failed is taken back by putting the old words back", async ({ page }) => {
   await add(page, "Old words");
-  await page.route(/\/tasks\/[^/]+$/, (route) =>
-    route.request().method() === "PATCH" ? route.fulfill({ status: 500, body: "" }) : route.continue(),
-  );
+  await failEdits(page);
   await page.getByRole("button", { name: "Edit Old words" }).click();
   await page.getByRole("textbox", { name: "Title" }).fill("New words");
   await page.keyboard.press("Enter");

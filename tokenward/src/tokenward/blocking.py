@@ -92,7 +92,7 @@ class Blocking:
             self._running_loop()
 
     def close(self) -> None:
-        """Stop the thread; who waits is answered 503, and the next request starts another."""
+        """Stop the thread. Waiting callers get 503, and the next request starts another thread."""
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None

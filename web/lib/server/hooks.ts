@@ -36,7 +36,7 @@ function isSignedOut(returned: unknown): boolean {
   );
 }
 
-/** Nobody is told in an outage that their session ended: the answer is a 500, and the page asks again. */
+/** In an outage of the database the answer is a 500 and not a 401, so that the page asks again. */
 export const after = createAuthMiddleware(async (ctx) => {
   if (!isSignedOut(ctx.context.returned)) return;
   // Better Auth takes the cookie back. By now another tab may have signed in, and this would be the cookie of that.
